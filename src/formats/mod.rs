@@ -1,0 +1,1 @@
+//! File formats: what is written to disk and how it is read back.

@@ -1,0 +1,11 @@
+//! Algorithms that two rooms need: nearest triangle and rays on a mesh, exact distance transforms,
+//! surface nets of a field.
+//!
+//! Judge and accused both use the tree here; cutter geometry, sweeps and offsets of the tool are in neither.
+
+pub mod bvh;
+pub mod distance;
+pub mod nets;
+pub mod random;
+
+pub use bvh::{Bvh, Hit, Nearest};

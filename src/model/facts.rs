@@ -1,0 +1,143 @@
+//! What the imaging stages report beside their nouns: `scan.json`, `bone.json`, `surface.json`, `defects.json`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::finding::Finding;
+use super::frame::{Dir, Patient, Point};
+use super::grid::Grid;
+
+/// `scan/scan.json`: which series was read, how it lies, what is wrong with it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScanFacts {
+    /// `osteomill.scan/1`.
+    pub schema: String,
+    /// Pseudonym of the patient: the first twelve hex digits of a hash, never a name.
+    pub pseudonym: String,
+    /// Sha256 of the series UID, first twelve hex digits.
+    pub series: String,
+    /// DICOM modality.
+    pub modality: String,
+    /// Scanner model and kernel where given; nothing that identifies a person.
+    pub scanner: String,
+    /// Convolution kernel where given.
+    pub kernel: String,
+    /// Number of slices.
+    pub slices: usize,
+    /// The voxel grid.
+    pub grid: Grid,
+    /// Smallest and largest HU read.
+    pub hu_min: i16,
+    /// Largest HU read.
+    pub hu_max: i16,
+    /// Why this series was chosen over the others of the study.
+    pub chosen_because: String,
+    /// What is wrong with it for planning.
+    pub findings: Vec<Finding>,
+}
+
+/// A piece above the threshold that is not the skull.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DroppedPiece {
+    /// Volume, mm³.
+    pub volume_mm3: f64,
+    /// Centroid, patient LPS mm.
+    pub centroid_lps_mm: Point<Patient>,
+}
+
+/// `bone/bone.json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BoneFacts {
+    /// `osteomill.bone/1`.
+    pub schema: String,
+    /// Level that selects bone, HU.
+    pub threshold_hu: f64,
+    /// Volume kept, mm³.
+    pub kept_mm3: f64,
+    /// Number of components above the threshold.
+    pub components: usize,
+    /// The largest dropped pieces, largest first, at most ten.
+    pub dropped: Vec<DroppedPiece>,
+    /// How far outside the placed edge the threshold's level lies: 5th, 50th and 95th percentile, mm.
+    pub threshold_offset_mm_p5: f64,
+    /// Median of the same, mm.
+    pub threshold_offset_mm_p50: f64,
+    /// 95th percentile of the same, mm.
+    pub threshold_offset_mm_p95: f64,
+    /// Median shift of the threshold's level for 50 HU more or less, mm.
+    pub shift_mm_per_50_hu: f64,
+    /// Findings, such as metal.
+    pub findings: Vec<Finding>,
+}
+
+/// `surface/surface.json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SurfaceFacts {
+    /// `osteomill.surface/1`.
+    pub schema: String,
+    /// Triangles.
+    pub triangles: usize,
+    /// Vertices.
+    pub vertices: usize,
+    /// Closed, two triangles on every edge.
+    pub closed_two_manifold: bool,
+    /// Euler number.
+    pub euler_number: i64,
+    /// Connected pieces kept.
+    pub pieces: usize,
+    /// Area, mm².
+    pub area_mm2: f64,
+    /// Enclosed volume, mm³.
+    pub volume_mm3: f64,
+    /// Area of the caps where bone leaves the scan, per face of the scan (-i, +i, -j, +j, -k, +k), mm².
+    pub cap_area_mm2: [f64; 6],
+    /// Voxel corners whose value was nudged so that ambiguous cells close two-manifold.
+    pub nudged_voxels: usize,
+    /// Findings.
+    pub findings: Vec<Finding>,
+}
+
+/// The plane of symmetry of the vault: points p with `normal · p = offset`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Symmetry {
+    /// Unit normal, pointing to the patient's left (x > 0).
+    pub normal_lps: Dir<Patient>,
+    /// Offset along the normal, mm.
+    pub offset_mm: f64,
+    /// Median distance between the vault and its mirror image, mm.
+    pub residual_mm_p50: f64,
+    /// 95th percentile of the same, mm.
+    pub residual_mm_p95: f64,
+}
+
+/// One piece of missing bone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Defect {
+    /// Area on the outer surface, mm².
+    pub area_mm2: f64,
+    /// Middle, patient LPS mm.
+    pub centroid_lps_mm: Point<Patient>,
+    /// Where: side and bone, for example `right frontal`.
+    pub site: String,
+    /// Median predicted standard deviation of the outer surface over the defect, mm.
+    pub sigma_mm_p50: f64,
+    /// 95th percentile of the same, mm.
+    pub sigma_mm_p95: f64,
+    /// What guided the outer and the inner surface: guide name and weight.
+    pub guide_outer: String,
+    /// The same for the inner surface.
+    pub guide_inner: String,
+}
+
+/// `reconstruction/defects.json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DefectFacts {
+    /// `osteomill.defects/1`.
+    pub schema: String,
+    /// Largest first.
+    pub defects: Vec<Defect>,
+    /// The plane of symmetry.
+    pub symmetry: Symmetry,
+    /// Findings: sinus open into the defect, rim into the orbit, defect beyond the envelope …
+    pub findings: Vec<Finding>,
+}

@@ -1,0 +1,38 @@
+//! What the imaging stages hand on.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{BoneFacts, ScanFacts, SurfaceFacts};
+use super::frame::Patient;
+use super::grid::{Mask, Volume};
+use super::mesh::Mesh;
+
+/// A series as read.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// CT values in the patient.
+    pub volume: Volume,
+    /// What `scan.json` says.
+    pub facts: ScanFacts,
+}
+
+/// The bone that matters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Bone {
+    /// Selected by threshold and component, on the scan's grid.
+    pub mask: Mask,
+    /// Local half-maximum between bone and what it borders, HU, per voxel of the scan's grid: the bone's edge is
+    /// where HU crosses this level. Meaningful within 3 mm of the edge.
+    pub level_hu: Vec<f32>,
+    /// What `bone.json` says.
+    pub facts: BoneFacts,
+}
+
+/// The bone's closed surface.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BoneSurface {
+    /// mm, normals out of the bone.
+    pub mesh: Mesh<Patient>,
+    /// What `surface.json` says.
+    pub facts: SurfaceFacts,
+}

@@ -1,0 +1,43 @@
+//! `job.toml`: what a judge needs to know of the shop floor beside the program's text.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::frame::{Part, Pose, Work};
+use super::plan::{BoxPart, Fixture};
+use super::shop::{MachineTool, Tool};
+
+/// One program of a job and where its work offset lies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobProgram {
+    /// File name, for example `op10.ngc`.
+    pub file: String,
+    /// Setup number; fixtures name it.
+    pub setup: u32,
+    /// The offset word the program must use, `G54` …
+    pub work_offset: String,
+    /// Where the work offset lies in the part. Tool axis is work +z.
+    pub part_from_work: Pose<Part, Work>,
+    /// Machine coordinates of the work zero, mm.
+    pub work_zero_machine_mm: [f64; 3],
+}
+
+/// `job.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// `osteomill.job/1`.
+    pub schema: String,
+    /// Programs in the order they are run; the stock is carried through.
+    pub program: Vec<JobProgram>,
+    /// The blank, in the part's frame.
+    pub stock: BoxPart,
+    /// The machine.
+    pub machine: MachineTool,
+    /// Tools by number, as set.
+    pub tool: Vec<Tool>,
+    /// What holds the blank.
+    #[serde(default)]
+    pub fixture: Vec<Fixture>,
+}

@@ -1,0 +1,103 @@
+//! What the simulated machine made of the blank.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::frame::Part;
+use super::mesh::Mesh;
+
+/// One straight piece of tool motion, in the part's frame, as read from the program's text.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolMove {
+    /// Index of the program in the job.
+    pub program: u16,
+    /// Line of the program's text, counted from 1.
+    pub line: u32,
+    /// T number in the spindle.
+    pub tool: u32,
+    /// True for a rapid.
+    pub rapid: bool,
+    /// Tool tip at the start, part mm.
+    pub from_mm: [f64; 3],
+    /// Tool tip at the end, part mm.
+    pub to_mm: [f64; 3],
+    /// From the tip up the tool, part frame, unit vector.
+    pub up: [f64; 3],
+}
+
+/// Where a dexel line leaves the material.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineEnd {
+    /// Part mm.
+    pub p_mm: [f64; 3],
+    /// 0, 1, 2: the line runs along part x, y, z.
+    pub axis: u8,
+    /// True where the material lies on the line's lower side of `p_mm`.
+    pub material_below: bool,
+}
+
+/// A fault found while milling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Collision {
+    /// File name of the program.
+    pub program: String,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// `rapid-through-stock`, `holder`, `shank`, `fixture`, `no-feed`, `spindle-off`, `axis-limit` …
+    pub kind: String,
+    /// How deep, mm; 0 for faults of words.
+    pub depth_mm: f64,
+    /// One sentence.
+    pub message: String,
+}
+
+/// `part-N/milling/milling.json`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MillingFacts {
+    /// `osteomill.milling/1`.
+    pub schema: String,
+    /// Blocks read.
+    pub blocks: usize,
+    /// Machining time with acceleration, s.
+    pub time_s: f64,
+    /// The same per program, s.
+    pub time_s_per_program: Vec<f64>,
+    /// Path at feed, mm.
+    pub path_mm_cut: f64,
+    /// Path at rapid, mm.
+    pub path_mm_rapid: f64,
+    /// Faults, in the order met.
+    pub collisions: Vec<Collision>,
+    /// Distance between dexel lines, mm.
+    pub dexel_mm: f64,
+    /// T numbers used, in order of first use.
+    pub tools_used: Vec<u32>,
+    /// Volume of the part after it was cut free, mm³.
+    pub part_mm3: f64,
+    /// Tab witnesses found in what remains: middle, part mm, and area where the stub meets the part, mm².
+    pub tab_witnesses: Vec<TabWitness>,
+}
+
+/// Where a bridge of stock still holds the part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TabWitness {
+    /// Middle of the stub, part mm.
+    pub centre_part_mm: [f64; 3],
+    /// Radius about the middle that holds the whole stub and its root, mm.
+    pub radius_mm: f64,
+    /// Area of the section by which the stub meets the part, mm².
+    pub area_mm2: f64,
+}
+
+/// The milled part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Milled {
+    /// Cut free at the tabs; part frame.
+    pub mesh: Mesh<Part>,
+    /// Ends of the dexel lines on the part (tabs' stubs included).
+    pub line_ends: Vec<LineEnd>,
+    /// Every motion, as the judge read it.
+    pub path: Vec<ToolMove>,
+    /// What `milling.json` says.
+    pub facts: MillingFacts,
+}

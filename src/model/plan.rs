@@ -1,0 +1,167 @@
+//! How the part is made: setups, blank, holding, tabs (`plan`); tool motions (`toolpath`); text (`post`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::finding::Finding;
+use super::frame::{Part, Point, Pose, Work};
+use super::shop::{Blank, MachineTool, Material, Tool};
+
+/// An axis-aligned box in the part's frame, mm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BoxPart {
+    /// Lowest corner.
+    pub min_mm: Point<Part>,
+    /// Highest corner.
+    pub max_mm: Point<Part>,
+}
+
+/// Something that holds the blank and must not be hit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fixture {
+    /// For messages.
+    pub name: String,
+    /// Setups, by number, in which it is there.
+    pub setups: Vec<u32>,
+    /// Its body.
+    pub body: BoxPart,
+}
+
+/// One clamping of the blank.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Setup {
+    /// 10, 20 …: names the program `op10.ngc`.
+    pub number: u32,
+    /// For the sheet, for example `bone side and rim`.
+    pub name: String,
+    /// Where its work offset lies in the part. Tool axis is work +z.
+    pub part_from_work: Pose<Part, Work>,
+    /// `G54` …
+    pub work_offset: String,
+    /// Machine coordinates of the work zero, mm.
+    pub work_zero_machine_mm: [f64; 3],
+    /// A height, in work z, above everything, mm.
+    pub clearance_z_mm: f64,
+}
+
+/// A bridge of stock that holds the part in its frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tab {
+    /// Where its middle meets the rim.
+    pub centre: Point<Part>,
+    /// Away from the part, in the x-y plane of the part; unit vector.
+    pub outward_xy: [f64; 2],
+    /// Along the rim, mm.
+    pub width_mm: f64,
+    /// Lowest and highest part z of the bridge.
+    pub z_min_mm: f64,
+    /// Highest part z of the bridge, mm.
+    pub z_max_mm: f64,
+}
+
+/// A round locating pin through the frame, parallel to part z.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pin {
+    /// Middle, in the part's x-y plane, mm.
+    pub centre_xy_mm: [f64; 2],
+    /// Diameter, mm.
+    pub diameter_mm: f64,
+}
+
+/// `part-N/plan.json`: how the part is made.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// `osteomill.plan/1`.
+    pub schema: String,
+    /// Key of the material.
+    pub material_key: String,
+    /// The material.
+    pub material: Material,
+    /// The blank chosen from the catalogue.
+    pub blank: Blank,
+    /// Where the blank lies around the part.
+    pub stock: BoxPart,
+    /// The machine.
+    pub machine: MachineTool,
+    /// In the order they are run.
+    pub setups: Vec<Setup>,
+    /// What holds the blank.
+    pub fixtures: Vec<Fixture>,
+    /// Locating pins.
+    pub pins: Vec<Pin>,
+    /// Bridges left between part and frame.
+    pub tabs: Vec<Tab>,
+    /// Width of the free lane milled around the part, mm.
+    pub lane_mm: f64,
+    /// Tools used, by role: `rough`, `finish`, `rim`, `drill` …
+    pub tools: std::collections::BTreeMap<String, Tool>,
+    /// Stock left by roughing, mm.
+    pub rough_allowance_mm: f64,
+    /// Cusp height finishing aims at, mm.
+    pub scallop_mm: f64,
+    /// Findings of planning.
+    pub findings: Vec<Finding>,
+}
+
+/// One motion of the tool tip, in the work frame of its setup, mm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Move {
+    /// As fast as the machine can, clear of everything.
+    Rapid([f64; 3]),
+    /// Straight cut at the operation's feed.
+    Cut([f64; 3]),
+    /// Straight cut at the operation's plunge feed: ramps, helices, entries.
+    Plunge([f64; 3]),
+    /// Arc in the x-y plane, z changing evenly, at the operation's feed.
+    Arc {
+        /// End.
+        to: [f64; 3],
+        /// Centre in x and y.
+        centre_xy: [f64; 2],
+        /// Clockwise seen from work +z.
+        clockwise: bool,
+    },
+    /// A drilled hole: rapid above, peck to `bottom_z`, back to `retract_z`.
+    Drill {
+        /// x and y.
+        at_xy: [f64; 2],
+        /// Rapid down to here and back.
+        retract_z: f64,
+        /// Tip at the bottom.
+        bottom_z: f64,
+        /// Depth of one peck; 0 for none.
+        peck_mm: f64,
+    },
+}
+
+/// What one tool does without a change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// For the program's comments, for example `finish bone side`.
+    pub name: String,
+    /// Setup number.
+    pub setup: u32,
+    /// T number.
+    pub tool: u32,
+    /// Spindle speed, 1/min.
+    pub spindle_rpm: f64,
+    /// Cutting feed, mm/min.
+    pub feed_mm_per_min: f64,
+    /// Feed of entries, mm/min.
+    pub plunge_mm_per_min: f64,
+    /// `flood`, `mist` or `dry`.
+    pub coolant: String,
+    /// In order. The first is a rapid.
+    pub moves: Vec<Move>,
+}
+
+/// The text of one program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// `op10.ngc`.
+    pub file: String,
+    /// Setup number.
+    pub setup: u32,
+    /// What the machine reads.
+    pub text: String,
+}

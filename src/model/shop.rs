@@ -1,0 +1,145 @@
+//! The shop: machine, tools, materials, blanks. Read from `pipelines/shop/*.toml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Form of a cutter's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolKind {
+    /// Flat end mill.
+    Flat,
+    /// Ball end mill.
+    Ball,
+    /// End mill with a corner radius.
+    Bull,
+    /// Twist drill.
+    Drill,
+    /// Chamfer mill.
+    Chamfer,
+}
+
+/// A tool as measured and set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// T number.
+    pub number: u32,
+    /// Form of its end.
+    pub kind: ToolKind,
+    /// Cutting diameter, mm.
+    pub diameter_mm: f64,
+    /// Corner radius, mm: 0 for flat, half the diameter for ball.
+    pub corner_radius_mm: f64,
+    /// Full angle of the point, degrees; drills and chamfer mills.
+    #[serde(default)]
+    pub point_angle_deg: f64,
+    /// Length of the cutting flutes from the tip, mm.
+    pub flute_length_mm: f64,
+    /// Number of flutes.
+    pub flutes: u32,
+    /// Shank diameter above the flutes, mm.
+    pub shank_diameter_mm: f64,
+    /// From the tip to the holder's nose, mm.
+    pub stick_out_mm: f64,
+    /// Holder diameter, mm.
+    pub holder_diameter_mm: f64,
+    /// Holder length above its nose, mm.
+    pub holder_length_mm: f64,
+}
+
+impl Tool {
+    /// Half the cutting diameter, mm.
+    pub fn radius_mm(&self) -> f64 {
+        self.diameter_mm / 2.0
+    }
+}
+
+/// A milling machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MachineTool {
+    /// Name for the sheet.
+    pub name: String,
+    /// Lowest machine coordinate of x, y, z, mm.
+    pub travel_min_mm: [f64; 3],
+    /// Highest machine coordinate of x, y, z, mm.
+    pub travel_max_mm: [f64; 3],
+    /// Rapid speed of x, y, z, mm/min.
+    pub rapid_mm_per_min: [f64; 3],
+    /// Largest programmable feed, mm/min.
+    pub feed_mm_per_min_max: f64,
+    /// Acceleration of x, y, z, mm/s².
+    pub acceleration_mm_per_s2: [f64; 3],
+    /// Jerk of x, y, z, mm/s³.
+    pub jerk_mm_per_s3: [f64; 3],
+    /// Lowest and highest spindle speed, 1/min.
+    pub spindle_rpm_min: f64,
+    /// Highest spindle speed, 1/min.
+    pub spindle_rpm_max: f64,
+    /// Time of a tool change, s.
+    pub tool_change_s: f64,
+}
+
+/// Cutting data of one material for one kind of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cutting {
+    /// Surface speed, m/min.
+    pub surface_speed_m_per_min: f64,
+    /// Feed per tooth of a 6 mm tool, mm; scaled with the diameter by who uses it.
+    pub feed_per_tooth_mm_d6: f64,
+    /// Depth of cut over diameter.
+    pub depth_over_diameter: f64,
+    /// Width of cut over diameter.
+    pub width_over_diameter: f64,
+}
+
+/// A material as the shop buys and cuts it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Material {
+    /// Trade or common name.
+    pub name: String,
+    /// Standard of the implant grade, for example `ASTM F2026`; empty where it is no implant grade.
+    pub implant_standard: String,
+    /// Density, g/cm³.
+    pub density_g_per_cm3: f64,
+    /// Young's modulus, GPa.
+    pub youngs_modulus_gpa: f64,
+    /// `flood`, `dry` or `mist`.
+    pub coolant: String,
+    /// Roughing.
+    pub rough: Cutting,
+    /// Finishing.
+    pub finish: Cutting,
+    /// Drilling.
+    pub drill: Cutting,
+}
+
+/// A blank from the catalogue: a plate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Blank {
+    /// Catalogue name.
+    pub name: String,
+    /// Key of its material.
+    pub material: String,
+    /// Length, width, thickness, mm.
+    pub size_mm: [f64; 3],
+}
+
+/// Everything the shop has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Shop {
+    /// Machines by key.
+    pub machines: BTreeMap<String, MachineTool>,
+    /// Tools in the magazine.
+    pub tools: Vec<Tool>,
+    /// Materials by key.
+    pub materials: BTreeMap<String, Material>,
+    /// Blanks.
+    pub stock: Vec<Blank>,
+}
