@@ -1,1 +1,3 @@
-//! (room: implant)
+//! The missing bone and the implant that fills it.
+
+pub mod body;
