@@ -40,7 +40,7 @@ const BELOW_MM: f64 = 50.0;
 /// RMS of the odd part over the vault, mm.
 const ODD_RMS_MM: f64 = 0.95;
 /// RMS of the seeded even part over the vault, mm.
-const EVEN_RMS_MM: f64 = 1.2;
+const EVEN_RMS_MM: f64 = 0.7;
 /// Where the frontal bone is thick enough to hold a sinus: direction, added thickness, width as a cosine scale.
 pub const SINUS_TOWARDS: [f64; 3] = [0.0, -0.985, 0.17];
 const SINUS_THICKER_MM: f64 = 5.0;
@@ -117,15 +117,9 @@ impl Tables {
         tables
     }
 
-    /// Left minus right, halved, mm.
-    #[cfg(test)]
-    pub fn odd_part(&self, u: &Vector3<f64>) -> f64 {
-        dot(&self.odd, &odd_terms(u))
-    }
-
     pub fn outer(&self, u: &Vector3<f64>) -> f64 {
         // From the upper to the lower half-axis without a seam in any derivative.
-        let up = 0.5 * (1.0 + u.z / (u.z * u.z + 0.2).sqrt());
+        let up = 0.5 * (1.0 + u.z / (u.z * u.z + 0.05).sqrt());
         let high = 1.0 / (BELOW_MM * BELOW_MM) + up * (1.0 / (ABOVE_MM * ABOVE_MM) - 1.0 / (BELOW_MM * BELOW_MM));
         let q = u.x * u.x / (HALF_WIDTH_MM * HALF_WIDTH_MM)
             + u.y * u.y / (HALF_LENGTH_MM * HALF_LENGTH_MM)
@@ -133,6 +127,8 @@ impl Tables {
         // 5 mm: broader at the back than at the front, as heads are.
         q.sqrt().recip()
             + 5.0 * u.y * u.x * u.x
+            // 16: up to 4 mm fuller half-way up than an ellipsoid, as vaults are.
+            + 16.0 * up * u.z * u.z * (1.0 - u.z * u.z)
             + dot(&self.even, &even_terms(u))
             + dot(&self.odd, &odd_terms(u))
     }
