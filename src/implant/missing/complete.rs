@@ -107,7 +107,9 @@ fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides, weights
 fn keep_out_of_sinus(local: &Local, band: &Band, outer_mm: &[f64], inner_mm: &mut [f64]) {
     let lifted: Vec<f64> = (0..inner_mm.len())
         .map(|at| {
-            let Some(top_mm) = lumen_top_mm(local, at, inner_mm[at], outer_mm[at]) else { return inner_mm[at] };
+            let Some(top_mm) = lumen_top_mm(local, at, inner_mm[at], outer_mm[at]) else {
+                return inner_mm[at];
+            };
             if band.unknown[at] { inner_mm[at].max(top_mm + LUMEN_MARGIN_MM) } else { inner_mm[at] }
         })
         .collect();
@@ -116,7 +118,11 @@ fn keep_out_of_sinus(local: &Local, band: &Band, outer_mm: &[f64], inner_mm: &mu
 
 /// Outer end of the air of a sinus between the completed tables, mm.
 pub(super) fn lumen_top_mm(local: &Local, at: usize, inner_mm: f64, outer_mm: f64) -> Option<f64> {
-    local.pockets[at].iter().filter(|(from, to)| *to < outer_mm - 0.3 && *from > inner_mm - 6.0).map(|p| p.1).last()
+    local.pockets[at]
+        .iter()
+        .filter(|(from, to)| *to < outer_mm - 0.3 && *from > inner_mm - 6.0)
+        .map(|p| p.1)
+        .last()
 }
 
 fn classify(local: &Local, band: &Band, missing: &[bool]) -> Vec<Cell> {

@@ -41,7 +41,9 @@ impl Guides {
     pub(super) fn new(chart: &Chart, form_mm: &[f64], mirrored_mm: &[f64], radius_mm: f64) -> Self {
         let sigma_cells = MIRROR_SIGMA_MM / (chart.step_rad * radius_mm);
         let smoothed = smooth(chart.n, mirrored_mm, sigma_cells);
-        let ask = |values: &[f64]| (0..chart.len()).map(|at| laplacian(chart.n, values, at).unwrap_or(0.0)).collect();
+        let ask = |values: &[f64]| {
+            (0..chart.len()).map(|at| laplacian(chart.n, values, at).unwrap_or(0.0)).collect()
+        };
         Self { form: ask(form_mm), mirror: ask(&smoothed) }
     }
 
@@ -108,7 +110,9 @@ struct Trial {
 impl Trial {
     fn rms_mm(&self, w: &Weights) -> f64 {
         let sum: f64 = (0..self.plain_mm.len())
-            .map(|i| (self.plain_mm[i] + w.form * self.by_form_mm[i] + w.mirror * self.by_mirror_mm[i]).powi(2))
+            .map(|i| {
+                (self.plain_mm[i] + w.form * self.by_form_mm[i] + w.mirror * self.by_mirror_mm[i]).powi(2)
+            })
             .sum();
         (sum / self.plain_mm.len() as f64).sqrt()
     }
@@ -146,8 +150,10 @@ fn try_sites(skull: &Skull<'_>, local: &Local, missing: &[bool], scale: f64) -> 
         .filter(|axis| has_room(skull, axis, reach_rad + 0.7 * clear_rad))
         .take(SITES)
         .collect();
-    let results: Vec<Option<(Trial, Trial)>> =
-        candidates.par_iter().map(|axis| trial(skull, local, missing, *axis, scale, reach_rad + clear_rad)).collect();
+    let results: Vec<Option<(Trial, Trial)>> = candidates
+        .par_iter()
+        .map(|axis| trial(skull, local, missing, *axis, scale, reach_rad + clear_rad))
+        .collect();
     results.into_iter().flatten().collect()
 }
 
@@ -186,7 +192,8 @@ fn trial(
     let cut: Vec<bool> = (0..chart.len())
         .map(|at| {
             let (x, y) = chart.offset_rad((at % chart.n) as f64, (at / chart.n) as f64);
-            let there = [x / scale / local.chart.step_rad + middle, y / scale / local.chart.step_rad + middle];
+            let there =
+                [x / scale / local.chart.step_rad + middle, y / scale / local.chart.step_rad + middle];
             local.chart.nearest(there).is_some_and(|m| missing[m])
         })
         .collect();
@@ -202,13 +209,17 @@ fn trial(
     let to_kept = chart.distance_cells(&kept);
     let from_rim_mm: Vec<f64> = held.iter().map(|&at| f64::from(to_kept[at]) * SITE_STEP_MM).collect();
     let domain: Vec<bool> = (0..chart.len())
-        .map(|at| grown[at] || (f64::from(to_cut[at]) * SITE_STEP_MM <= SITE_BAND_MM && site.outer_mm[at].is_finite()))
+        .map(|at| {
+            grown[at]
+                || (f64::from(to_cut[at]) * SITE_STEP_MM <= SITE_BAND_MM && site.outer_mm[at].is_finite())
+        })
         .collect();
     let plate = Plate::new(chart.n, &domain, &grown)?;
     let (mirrored_outer, mirrored_inner) = skull.measure_mirrored(chart);
     let sheet = |values: &[f64], mirrored: &[f64]| {
         // What is held out must not reach the band through the smoothing.
-        let seen: Vec<f64> = (0..chart.len()).map(|at| if grown[at] { f64::NAN } else { values[at] }).collect();
+        let seen: Vec<f64> =
+            (0..chart.len()).map(|at| if grown[at] { f64::NAN } else { values[at] }).collect();
         let smoothed = smooth(chart.n, &seen, 1.0);
         let guides = Guides::new(chart, &site.form_mm, mirrored, radius_mm);
         let solve = |form: f64, mirror: f64| {

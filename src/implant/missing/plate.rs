@@ -201,9 +201,7 @@ mod tests {
 
     fn disc(n: usize, radius: f64) -> Vec<bool> {
         let middle = (n as f64 - 1.0) / 2.0;
-        (0..n * n)
-            .map(|at| ((at % n) as f64 - middle).hypot((at / n) as f64 - middle) <= radius)
-            .collect()
+        (0..n * n).map(|at| ((at % n) as f64 - middle).hypot((at / n) as f64 - middle) <= radius).collect()
     }
 
     #[test]
@@ -219,8 +217,9 @@ mod tests {
         let plate = Plate::new(n, &vec![true; n * n], &disc(n, 12.0)).expect("unknown cells");
         let zeros = vec![0.0; n * n];
         let filled = plate.solve(&cubic, &zeros, &cubic);
-        let wavy: Vec<f64> =
-            (0..n * n).map(|at| 80.0 + ((at % n) as f64 / 3.0).sin() + ((at / n) as f64 / 4.0).cos()).collect();
+        let wavy: Vec<f64> = (0..n * n)
+            .map(|at| 80.0 + ((at % n) as f64 / 3.0).sin() + ((at / n) as f64 / 4.0).cos())
+            .collect();
         let target: Vec<f64> = (0..n * n).map(|at| laplacian(n, &wavy, at).unwrap_or(0.0)).collect();
         let guided = plate.solve(&wavy, &target, &wavy);
         for at in 0..n * n {

@@ -22,11 +22,13 @@ pub(super) fn describe(skull: &Skull<'_>, done: &Completed) -> Defect {
     for at in (0..chart.len()).filter(|&at| done.missing[at]) {
         let cell_mm2 = chart.area_mm2(&done.outer_mm, at);
         area_mm2 += cell_mm2;
-        sum += (chart.centre + chart.direction_at(at) * 0.5 * (done.outer_mm[at] + done.inner_mm[at])) * cell_mm2;
+        sum += (chart.centre + chart.direction_at(at) * 0.5 * (done.outer_mm[at] + done.inner_mm[at]))
+            * cell_mm2;
         sigmas.push(done.sigma_mm[at]);
     }
     sigmas.sort_by(f64::total_cmp);
-    let percentile = |p: f64| sigmas.get(((sigmas.len().max(1) - 1) as f64 * p) as usize).copied().unwrap_or(f64::NAN);
+    let percentile =
+        |p: f64| sigmas.get(((sigmas.len().max(1) - 1) as f64 * p) as usize).copied().unwrap_or(f64::NAN);
     let middle = if area_mm2 > 0.0 { sum / area_mm2 } else { chart.centre + chart.axis };
     Defect {
         area_mm2,
@@ -196,7 +198,10 @@ fn open_sinus(skull: &Skull<'_>, done: &Completed, params: &MissingParams) -> Op
         let d = chart.direction_at(at);
         // In front of the lumen: is there an anterior table?
         let in_rim = matches!(done.cells[at], Cell::Missing | Cell::Sunken);
-        if in_rim && highest_hu(skull, chart.centre + d * to_mm, chart.centre + d * (done.outer_mm[at] + 2.0)) < wall_hu {
+        if in_rim
+            && highest_hu(skull, chart.centre + d * to_mm, chart.centre + d * (done.outer_mm[at] + 2.0))
+                < wall_hu
+        {
             open.push(at);
             continue;
         }
@@ -264,5 +269,9 @@ fn place(done: &Completed, at: usize) -> Vector3<f64> {
 /// Largest distance between two of the cells, mm.
 fn extent_mm(done: &Completed, cells: &[usize]) -> f64 {
     let places: Vec<Vector3<f64>> = cells.iter().map(|&at| place(done, at)).collect();
-    places.iter().enumerate().flat_map(|(i, p)| places[..i].iter().map(move |q| (p - q).norm())).fold(0.0, f64::max)
+    places
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| places[..i].iter().map(move |q| (p - q).norm()))
+        .fold(0.0, f64::max)
 }
