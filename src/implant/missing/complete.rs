@@ -91,12 +91,12 @@ fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agre
         .collect();
     let start: Vec<bool> =
         (0..chart.len()).map(|at| away_mm(at) <= sunken_mm || !local.in_zone[at]).collect();
-    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm)
+    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm, sunken_mm / STEP_MM)
 }
 
-fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides, weights: &Weights) -> Vec<f64> {
+fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides<'_>, weights: &Weights) -> Vec<f64> {
     let filled = match Plate::new(local.chart.n, &band.domain, &band.unknown) {
-        Some(plate) => plate.solve(values_mm, &guides.target(weights), &local.form_mm),
+        Some(plate) => plate.solve(values_mm, &guides.weighted(weights), &local.form_mm),
         None => values_mm.to_vec(),
     };
     // Outside the domain nothing is predicted: measured where measured, else the rough form.

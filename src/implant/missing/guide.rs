@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::chart::Chart;
 use super::local::{Local, Skull};
-use super::plate::{Plate, laplacian, smooth};
+use super::plate::{Guide, Plate, smooth};
 
 /// Pretend cuts wanted.
 const SITES: usize = 8;
@@ -31,25 +31,21 @@ pub(super) enum Sheet {
     Inner,
 }
 
-/// Laplacians the two guides ask for, per cell; zero where they have nothing to say.
-pub(super) struct Guides {
-    form: Vec<f64>,
-    mirror: Vec<f64>,
+/// The fields whose bends may guide a plate; NaN where they have nothing to say.
+pub(super) struct Guides<'a> {
+    form_mm: &'a [f64],
+    mirror_mm: Vec<f64>,
 }
 
-impl Guides {
-    pub(super) fn new(chart: &Chart, form_mm: &[f64], mirrored_mm: &[f64], radius_mm: f64) -> Self {
+impl<'a> Guides<'a> {
+    pub(super) fn new(chart: &Chart, form_mm: &'a [f64], mirrored_mm: &[f64], radius_mm: f64) -> Self {
         let sigma_cells = MIRROR_SIGMA_MM / (chart.step_rad * radius_mm);
-        let smoothed = smooth(chart.n, mirrored_mm, sigma_cells);
-        let ask = |values: &[f64]| {
-            (0..chart.len()).map(|at| laplacian(chart.n, values, at).unwrap_or(0.0)).collect()
-        };
-        Self { form: ask(form_mm), mirror: ask(&smoothed) }
+        Self { form_mm, mirror_mm: smooth(chart.n, mirrored_mm, sigma_cells) }
     }
 
-    /// The two together, weighted.
-    pub(super) fn target(&self, w: &Weights) -> Vec<f64> {
-        self.form.iter().zip(&self.mirror).map(|(f, m)| w.form * f + w.mirror * m).collect()
+    /// The two, weighted.
+    pub(super) fn weighted(&self, w: &Weights) -> [Guide<'_>; 2] {
+        [(w.form, self.form_mm), (w.mirror, &self.mirror_mm)]
     }
 }
 
@@ -223,7 +219,7 @@ fn trial(
         let smoothed = smooth(chart.n, &seen, 1.0);
         let guides = Guides::new(chart, &site.form_mm, mirrored, radius_mm);
         let solve = |form: f64, mirror: f64| {
-            plate.solve(&smoothed, &guides.target(&Weights { form, mirror }), &site.form_mm)
+            plate.solve(&smoothed, &guides.weighted(&Weights { form, mirror }), &site.form_mm)
         };
         let (plain, form, mirror) = (solve(0.0, 0.0), solve(1.0, 0.0), solve(0.0, 1.0));
         Trial {
