@@ -179,3 +179,10 @@ impl PipelineFile {
         self.table("inspect").map(|(p, _)| p)
     }
 }
+
+impl PipelineFile {
+    /// Every table, for the record.
+    pub(super) fn as_json(&self) -> Result<serde_json::Value, CatalogError> {
+        serde_json::to_value(&self.tables).map_err(|e| CatalogError::File(format!("has a value that JSON lacks: {e}")))
+    }
+}

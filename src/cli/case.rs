@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use crate::catalog::{CaseInputs, PipelineFile, chain};
 use crate::pipeline::{RunSettings, run as run_stages, write_ledger};
-use crate::record::{CaseVerdict, provenance};
+use crate::record::{CaseVerdict, provenance_statement};
 use crate::store::{CaseInput, digest_bytes, digest_input, lock_case, write_whole};
 
 use super::args::Run;
@@ -135,4 +135,14 @@ pub fn print(result: &CaseResult, json: bool) {
         println!("report: {report}");
     }
     eprintln!("{:.1} s, {} stages run", result.seconds, result.stages_run.len());
+}
+
+/// The in-toto statement over every file of the case.
+fn provenance(ledger: &crate::store::CaseFile) -> Vec<u8> {
+    let records = || ledger.order.iter().filter_map(|id| ledger.stages.get(id).map(|r| (id, r)));
+    let files: Vec<_> =
+        records().flat_map(|(_, r)| r.outputs.iter().map(|o| (o.file.clone(), o.sha256.clone()))).collect();
+    let materials: Vec<_> = ledger.inputs.iter().map(|i| (i.kind.clone(), i.sha256.clone())).collect();
+    let stages: Vec<_> = records().map(|(id, r)| (id.clone(), r.revision, r.key.clone())).collect();
+    provenance_statement(&files, &materials, &stages)
 }
