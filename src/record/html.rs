@@ -1,7 +1,7 @@
 //! The report as one HTML file.
 
 use base64::Engine;
-use minijinja::{Environment, context};
+use minijinja::{Environment, Value};
 use serde::Serialize;
 
 use crate::formats::png;
@@ -73,20 +73,20 @@ pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
     env.add_template("report.html", include_str!("report.html")).expect("the template is part of the program");
     env.get_template("report.html")
         .and_then(|t| {
-            t.render(context! {
-                version => env!("CARGO_PKG_VERSION"),
-                pseudonym => e.scan.facts.pseudonym,
-                verdict => json(&verdict.verdict),
-                reasons => verdict.reasons,
-                numbers => numbers,
-                scan => json(&e.scan.facts),
-                bone => json(&e.bone.facts),
-                surface => json(&e.surface.facts),
-                missing => json(&e.missing.facts),
-                views => views,
-                parts => parts,
-                parameters => parameters,
-            })
+            t.render(Value::from_serialize(serde_json::json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "pseudonym": e.scan.facts.pseudonym,
+                "verdict": verdict.verdict,
+                "reasons": verdict.reasons,
+                "numbers": numbers,
+                "scan": e.scan.facts,
+                "bone": e.bone.facts,
+                "surface": e.surface.facts,
+                "missing": e.missing.facts,
+                "views": views,
+                "parts": parts,
+                "parameters": parameters,
+            })))
         })
         .expect("the template fits its data")
 }
