@@ -254,5 +254,5 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4rem .7
 fn index_html(summary: &Summary) -> anyhow::Result<String> {
     let mut env = minijinja::Environment::new();
     env.add_template("index.html", INDEX)?;
-    Ok(env.get_template("index.html")?.render(minijinja::Value::from_serialize(serde_json::json!({ "s": summary })))?)
+    Ok(env.get_template("index.html")?.render(minijinja::value::Serde(serde_json::json!({ "s": summary })))?)
 }

@@ -1,7 +1,8 @@
 //! The report as one HTML file.
 
 use base64::Engine;
-use minijinja::{Environment, Value};
+use minijinja::Environment;
+use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::formats::png;
@@ -73,7 +74,7 @@ pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
     env.add_template("report.html", include_str!("report.html")).expect("the template is part of the program");
     env.get_template("report.html")
         .and_then(|t| {
-            t.render(Value::from_serialize(serde_json::json!({
+            t.render(Serde(serde_json::json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "pseudonym": e.scan.facts.pseudonym,
                 "verdict": verdict.verdict,
