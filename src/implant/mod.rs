@@ -1,1 +1,2 @@
 //! (room: implant)
+pub mod missing;
