@@ -108,18 +108,8 @@ impl Cutter {
         }
     }
 
-    /// Signed distance to shank and holder, which may touch nothing.
-    pub fn body(&self, rho: f64, h: f64) -> f64 {
-        cylinder(rho, h, self.shank_radius_mm, self.flute_mm, self.stick_out_mm).min(cylinder(
-            rho,
-            h,
-            self.holder_radius_mm,
-            self.stick_out_mm,
-            self.holder_top_mm,
-        ))
-    }
-
-    /// Lower bound of [`Cutter::body`] when the height may be anything up to `h`.
+    /// Lower bound of the signed distance to shank and holder, which may touch nothing, when the height may be
+    /// anything up to `h`.
     pub fn body_bound(&self, rho: f64, h: f64) -> f64 {
         let shank = (rho - self.shank_radius_mm).max(self.flute_mm - h);
         let holder = (rho - self.holder_radius_mm).max(self.stick_out_mm - h);
@@ -341,8 +331,7 @@ mod tests {
             let mut r = Random::new(11);
             for _ in 0..300 {
                 let (rho, h) = (r.within(0.0, 6.0), r.within(-3.0, cutter.flute_mm * 0.9));
-                let brute =
-                    border.iter().map(|b| (b.0 - rho).hypot(b.1 - h)).fold(f64::INFINITY, f64::min);
+                let brute = border.iter().map(|b| (b.0 - rho).hypot(b.1 - h)).fold(f64::INFINITY, f64::min);
                 let top = cutter.flute_mm - h;
                 let expected = brute.min(if rho < cutter.radius_mm { top } else { f64::INFINITY });
                 // 4 µm: the border's samples lie up to 4.5 µm apart along the side.
@@ -363,6 +352,8 @@ mod tests {
     #[test]
     fn a_drill_without_an_angle_is_refused() {
         assert!(Cutter::new(&tool(ToolKind::Drill, 2.0, 0.0, 0.0)).unwrap_err().contains("point_angle_deg"));
-        assert!(Cutter::new(&tool(ToolKind::Bull, 2.0, f64::NAN, 0.0)).unwrap_err().contains("corner_radius"));
+        assert!(
+            Cutter::new(&tool(ToolKind::Bull, 2.0, f64::NAN, 0.0)).unwrap_err().contains("corner_radius")
+        );
     }
 }

@@ -127,7 +127,15 @@ fn lathe<F: Frame>(top: [f64; 3], rings: &[Vec<[f64; 3]>], bottom: [f64; 3]) -> 
 /// A spherical skull of radii `outer`, `inner` about the cap's centre, reaching to `to_rad` off +z, with a hole
 /// whose wall is the cone at the angle `hole_rad` off +z whose apex lies `apex_mm` above the centre on the axis,
 /// as a closed ring about the axis.
-pub fn bone_ring(cap: &Cap, outer: f64, inner: f64, apex_mm: f64, hole_rad: f64, to_rad: f64, turns: usize) -> Mesh<Part> {
+pub fn bone_ring(
+    cap: &Cap,
+    outer: f64,
+    inner: f64,
+    apex_mm: f64,
+    hole_rad: f64,
+    to_rad: f64,
+    turns: usize,
+) -> Mesh<Part> {
     // Where a ray from the apex at the hole's angle meets the sphere of radius r: angle about the centre.
     let angle_on = |r: f64| {
         let (s, c) = hole_rad.sin_cos();
@@ -161,7 +169,7 @@ pub fn bone_ring(cap: &Cap, outer: f64, inner: f64, apex_mm: f64, hole_rad: f64,
             triangles.push([at(r, i), at(r + 1, i + 1), at(r + 1, i)]);
         }
     }
-    let mesh = Mesh::new(vertices, triangles);
+    let mesh = Mesh::<Part>::new(vertices, triangles);
     assert!(mesh.volume_mm3() > 0.0 && mesh.is_closed_two_manifold(), "a fixture must be a body");
     mesh
 }
@@ -306,4 +314,3 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
         findings: Vec::new(),
     }
 }
-

@@ -129,7 +129,13 @@ impl TryFrom<InspectToml> for InspectParams {
     }
 }
 
-fn within(key: &'static str, value: f64, lo: f64, hi: f64, expected: &'static str) -> Result<(), InspectError> {
+fn within(
+    key: &'static str,
+    value: f64,
+    lo: f64,
+    hi: f64,
+    expected: &'static str,
+) -> Result<(), InspectError> {
     // NaN is in no range.
     if (lo..=hi).contains(&value) { Ok(()) } else { Err(InspectError::Param { key, value, expected }) }
 }

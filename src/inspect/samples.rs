@@ -66,8 +66,7 @@ mod tests {
 
     #[test]
     fn samples_share_the_area_and_leave_no_place_far() {
-        let mesh: Mesh<Part> =
-            Mesh::new(vec![[0.0; 3], [2.0, 0.0, 0.0], [0.3, 1.7, 0.4]], vec![[0, 1, 2]]);
+        let mesh: Mesh<Part> = Mesh::new(vec![[0.0; 3], [2.0, 0.0, 0.0], [0.3, 1.7, 0.4]], vec![[0, 1, 2]]);
         let samples = on_mesh(&mesh, 0.1);
         let area: f64 = samples.iter().map(|s| s.area_mm2).sum();
         assert!((area - mesh.area_mm2()).abs() < 1e-12);
@@ -75,10 +74,8 @@ mod tests {
         for i in 0..=60 {
             for j in 0..=60 - i {
                 let p = a + (b - a) * (f64::from(i) / 60.0) + (c - a) * (f64::from(j) / 60.0);
-                let near = samples
-                    .iter()
-                    .map(|s| (Vector3::from(s.p_mm) - p).norm())
-                    .fold(f64::INFINITY, f64::min);
+                let near =
+                    samples.iter().map(|s| (Vector3::from(s.p_mm) - p).norm()).fold(f64::INFINITY, f64::min);
                 assert!(near <= samples[0].covers_mm + 1e-12 && samples[0].covers_mm <= 0.1);
             }
         }

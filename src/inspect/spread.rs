@@ -47,7 +47,14 @@ pub fn deviations(samples: Vec<Weighted>) -> DeviationSpread {
     let ranked = Ranked::new(samples);
     let Some((min, max)) = ranked.ends() else { return DeviationSpread::default() };
     let at = |share| ranked.at(share).expect("ends exist, so samples exist");
-    DeviationSpread { min, p0_1: at(0.001), p50: at(0.5), p99_9: at(0.999), max, rms: (squares / whole).sqrt() }
+    DeviationSpread {
+        min,
+        p0_1: at(0.001),
+        p50: at(0.5),
+        p99_9: at(0.999),
+        max,
+        rms: (squares / whole).sqrt(),
+    }
 }
 
 /// Spread of gaps; zeros without samples, whose share of the rim then is zero too.

@@ -7,9 +7,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::geometry::Bvh;
-use crate::model::{
-    Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch,
-};
+use crate::model::{Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch};
 
 use super::error::InspectError;
 use super::params::InspectToml;
@@ -34,10 +32,10 @@ pub struct Compared {
     pub samples: Vec<Sample>,
     /// Signed deviation of each, mm.
     pub sample_mm: Vec<f64>,
-    /// Signed deviation of each line end, mm.
-    pub end_mm: Vec<f64>,
     /// Part of the surface each line end stands for, mm².
     pub end_area_mm2: Vec<f64>,
+    /// Nearest triangle of the design to each line end.
+    pub end_triangle: Vec<u32>,
     /// Tab witnesses.
     pub witnesses: Witnesses,
     /// At each vertex of the design, mm; NaN where left out.
@@ -75,19 +73,21 @@ pub fn compare(
     stop(watch, 1)?;
     let vertex_near = nearest_all(&sweep, &design.vertices);
     watch.note("line ends to design");
-    let (end_mm, end_area_mm2, end_vertex) = measure_ends(design, tree, milled);
+    let ends = measure_ends(design, tree, milled);
+    let end_area_mm2: Vec<f64> = ends.iter().map(|e| e.area_mm2).collect();
+    let end_triangle: Vec<u32> = ends.iter().map(|e| e.triangle).collect();
     stop(watch, 2)?;
     let sample_mm: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
     let witnesses = witness::judge(&milled.facts.tab_witnesses, &samples, &sample_mm, tree, t);
 
     let tolerance = t.tolerance_mm;
-    let mut pooled: Vec<Weighted> = Vec::with_capacity(samples.len() + end_mm.len());
+    let mut pooled: Vec<Weighted> = Vec::with_capacity(samples.len() + ends.len());
     let mut out_mm2 = [0.0; 2];
     let mut beyond: Vec<([f64; 3], f64, Option<u32>)> = Vec::new();
     let measured = samples.iter().zip(&near).map(|(s, n)| (s.p_mm, n.distance_mm, s.area_mm2, 0, n.index));
-    let ends = milled.line_ends.iter().zip(&end_mm).zip(&end_area_mm2);
-    let ends = ends.map(|((e, &d), &area)| (e.p_mm, d, area, 1, None));
-    for (p, d, area, family, index) in measured.chain(ends) {
+    let of_lines = milled.line_ends.iter().zip(&ends);
+    let of_lines = of_lines.map(|(l, e)| (l.p_mm, e.deviation_mm, e.area_mm2, 1, None));
+    for (p, d, area, family, index) in measured.chain(of_lines) {
         if witnesses.hold(p, d, tolerance) {
             continue;
         }
@@ -107,9 +107,19 @@ pub fn compare(
         between_samples_mm: between(&sweep, &samples, &near, &witnesses, tolerance),
         deviation_mm: spread::deviations(pooled),
     };
-    let vertex_mm = vertices(design, &vertex_near, &end_vertex, &witnesses, tolerance);
+    let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
     let worst = worst_places(beyond, &sweep, &milled.path, job);
-    Ok(Compared { samples, sample_mm, end_mm, end_area_mm2, witnesses, vertex_mm, worst, facts, out_mm2 })
+    Ok(Compared {
+        samples,
+        sample_mm,
+        end_area_mm2,
+        end_triangle,
+        witnesses,
+        vertex_mm,
+        worst,
+        facts,
+        out_mm2,
+    })
 }
 
 fn stop(watch: &dyn Watch, done: u64) -> Result<(), InspectError> {
@@ -136,17 +146,22 @@ fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
     chunks.concat()
 }
 
-/// Signed deviation, area, and (nearest vertex, deviation) of every line end.
+/// A line end held against the design.
+struct End {
+    deviation_mm: f64,
+    area_mm2: f64,
+    triangle: u32,
+    /// Nearest corner of that triangle.
+    vertex: u32,
+}
+
+/// Holds every line end against the design.
 ///
 /// A surface with unit normal n is met by `|nx| + |ny| + |nz|` lines of the three families per cell of the grid, so
 /// each end stands for the cell over that sum.
-fn measure_ends(
-    design: &Mesh<Part>,
-    tree: &Bvh<Part>,
-    milled: &Milled,
-) -> (Vec<f64>, Vec<f64>, Vec<(u32, f64)>) {
+fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled) -> Vec<End> {
     let cell_mm2 = milled.facts.dexel_mm * milled.facts.dexel_mm;
-    let rows: Vec<(f64, f64, u32)> = milled
+    milled
         .line_ends
         .par_iter()
         .map(|e| {
@@ -161,14 +176,14 @@ fn measure_ends(
             let corner = (0..3)
                 .max_by(|&i, &j| near.weights[i].total_cmp(&near.weights[j]))
                 .expect("a triangle has corners");
-            (d, area, design.triangles[near.triangle][corner])
+            End {
+                deviation_mm: d,
+                area_mm2: area,
+                triangle: near.triangle as u32,
+                vertex: design.triangles[near.triangle][corner],
+            }
         })
-        .collect();
-    (
-        rows.iter().map(|r| r.0).collect(),
-        rows.iter().map(|r| r.1).collect(),
-        rows.iter().map(|r| (r.2, r.0)).collect(),
-    )
+        .collect()
 }
 
 /// By how much the greatest deviation may be exceeded between samples, on the side of material left on.
@@ -208,16 +223,16 @@ fn between(
 fn vertices(
     design: &Mesh<Part>,
     near: &[Near],
-    ends: &[(u32, f64)],
+    ends: &[End],
     witnesses: &Witnesses,
     tolerance_mm: f64,
 ) -> Vec<f32> {
     let mut value: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
-    for &(v, d) in ends {
-        let held = &mut value[v as usize];
+    for e in ends {
+        let held = &mut value[e.vertex as usize];
         // The larger of both directions, so that the map hides nothing.
-        if d.abs() > held.abs() {
-            *held = d;
+        if e.deviation_mm.abs() > held.abs() {
+            *held = e.deviation_mm;
         }
     }
     design
@@ -240,9 +255,8 @@ fn worst_places(
         if worst.len() == 20 {
             break;
         }
-        let apart = |w: &OutOfTolerance| {
-            (Vector3::from(w.place_part_mm) - Vector3::from(p)).norm() >= WORST_APART_MM
-        };
+        let apart =
+            |w: &OutOfTolerance| (Vector3::from(w.place_part_mm) - Vector3::from(p)).norm() >= WORST_APART_MM;
         if !worst.iter().all(apart) {
             continue;
         }
@@ -255,4 +269,28 @@ fn worst_places(
         worst.push(OutOfTolerance { place_part_mm: p, deviation_mm: d, program, line });
     }
     worst
+}
+
+/// A part taken as it is, for a fit without milling: no deviation anywhere.
+pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
+    let samples = samples::on_mesh(part, sample_mm);
+    let n = samples.len();
+    Compared {
+        samples,
+        sample_mm: vec![0.0; n],
+        end_area_mm2: Vec::new(),
+        end_triangle: Vec::new(),
+        witnesses: Witnesses::default(),
+        vertex_mm: vec![0.0; part.vertices.len()],
+        worst: Vec::new(),
+        facts: SurfaceInspection {
+            deviation_mm: spread::deviations(Vec::new()),
+            fraction_within_tolerance: 1.0,
+            tolerance_mm: 0.0,
+            samples: 0,
+            excluded_mm2: 0.0,
+            between_samples_mm: 0.0,
+        },
+        out_mm2: [0.0; 2],
+    }
 }

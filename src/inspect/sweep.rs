@@ -245,8 +245,7 @@ mod tests {
             let p: [f64; 3] = std::array::from_fn(|_| r.within(-25.0, 25.0));
             let got = sweep.nearest(p, 5.0, Some(17));
             assert_eq!(got, sweep.nearest(p, 5.0, None), "a hint changes nothing");
-            let brute =
-                single.iter().map(|s| s.nearest(p, 5.0, None).distance_mm).fold(5.0, f64::min);
+            let brute = single.iter().map(|s| s.nearest(p, 5.0, None).distance_mm).fold(5.0, f64::min);
             assert_eq!(got.distance_mm, brute);
         }
     }

@@ -74,12 +74,8 @@ pub fn judge(
         let radius_mm = w.radius_mm + t.tab_witness_margin_mm;
         let taken = |s: &Sample, d: f64| d > t.tolerance_mm && covers(centre, radius_mm, s.p_mm);
         // A sample within an earlier witness is counted there too: overlapping witnesses only get stricter.
-        let excluded_mm2: f64 = samples
-            .iter()
-            .zip(deviation_mm)
-            .filter(|(s, d)| taken(s, **d))
-            .map(|(s, _)| s.area_mm2)
-            .sum();
+        let excluded_mm2: f64 =
+            samples.iter().zip(deviation_mm).filter(|(s, d)| taken(s, **d)).map(|(s, _)| s.area_mm2).sum();
         let limit = t.tab_witness_mm2_max;
         // Written so that NaN is refused.
         if !(w.area_mm2 <= limit && excluded_mm2 <= limit && radius_mm.is_finite()) {
