@@ -1,0 +1,205 @@
+//! The rim: places of the part that look at bone, their gap, and why it is what it is.
+//!
+//! D is the signed distance to bone, g the nominal gap, p a place on the wall, q a place further out on the same
+//! line along the insertion axis. An implant that goes in along the axis, keeps the gap on its way, and narrows
+//! inwards by the draft δ can reach p only where `S(p) = max over q of (g − D(q) + |pq|·sin δ) ≤ 0`. A wall stands
+//! where it must when S(p) = 0. So a gap that is too wide is *swept* where S(p) reaches 0 without the draft's term,
+//! *draft* where it does so only with it, *edge* within an edge break or where the ball of the rim's tool is held
+//! off by bone beside it, and otherwise it is an error of the *free* rim. A gap that is too narrow has no excuse.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::geometry::Bvh;
+use crate::model::{ImplantFacts, Part};
+
+use super::fit::Measured;
+use super::params::InspectToml;
+
+/// Why the gap is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The wall follows the bone.
+    Free,
+    /// Overhanging bone cannot be followed.
+    Swept,
+    /// Draft opens the gap.
+    Draft,
+    /// An edge break or the tool's radius opens it.
+    Edge,
+}
+
+/// A place of the rim.
+#[derive(Clone, Copy, Debug)]
+pub struct RimSample {
+    /// Part mm.
+    pub p: Vector3<f64>,
+    /// Outward normal of the design.
+    pub normal: Vector3<f64>,
+    /// Signed distance to bone, mm.
+    pub gap_mm: f64,
+    /// Area it stands for, mm².
+    pub area_mm2: f64,
+    /// Why.
+    pub class: Class,
+}
+
+/// A wall is no more than about 49° off upright. Chosen so that bevelled rims are walls and the faces of a dome
+/// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
+const WALL_NORMAL_Z_MAX: f64 = 0.75;
+
+/// The nearest bone lies within 60° of the normal.
+const LOOKS_COS_MIN: f64 = 0.5;
+
+/// How far out along the axis bone is looked for, mm: more than any skull's thickness. What stands farther out
+/// still counts as undercut.
+const OUTWARD_MM: f64 = 20.0;
+
+/// Rim samples with their classes, in the order of `measured`.
+pub fn classify(
+    measured: &[Measured],
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    t: &InspectToml,
+) -> Vec<RimSample> {
+    measured
+        .par_iter()
+        .with_min_len(512)
+        .filter_map(|m| {
+            let gap_mm = m.bone_mm?;
+            if m.normal.z.abs() > WALL_NORMAL_Z_MAX {
+                return None;
+            }
+            let towards = m.bone_p - m.p;
+            // In bone or touching it, there is no direction to look in, and no doubt either.
+            if gap_mm > 1e-6 && towards.dot(&m.normal) < LOOKS_COS_MIN * towards.norm() {
+                return None;
+            }
+            let class = class_of(m, gap_mm, part, bone, facts, t);
+            Some(RimSample { p: m.p, normal: m.normal, gap_mm, area_mm2: m.area_mm2, class })
+        })
+        .collect()
+}
+
+fn class_of(
+    m: &Measured,
+    gap_mm: f64,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    t: &InspectToml,
+) -> Class {
+    let tol = t.rim_class_tolerance_mm;
+    let nominal = facts.gap_mm_nominal;
+    // Written so that NaN stays on the free rim, where it counts.
+    if !(gap_mm > nominal + tol) {
+        return Class::Free;
+    }
+    if held_off_above(&m.p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
+        return Class::Swept;
+    }
+    // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.
+    let draft = if facts.draft_deg <= 15.0 { facts.draft_deg.to_radians().sin() } else { 0.0 };
+    if draft > 0.0 && held_off_above(&m.p, bone, nominal, draft, tol, t.bone_reach_mm) {
+        return Class::Draft;
+    }
+    if in_edge_break(m, part, facts) || held_off_by_tool(m, part, bone, facts, tol) {
+        return Class::Edge;
+    }
+    Class::Free
+}
+
+/// True where bone further out along the axis brings S(p) to 0 within the tolerance.
+fn held_off_above(
+    p: &Vector3<f64>,
+    bone: &Bvh<Part>,
+    gap_mm: f64,
+    sin_draft: f64,
+    tol_mm: f64,
+    reach_mm: f64,
+) -> bool {
+    // Smaller than any bone detail of a CT; the distance is 1-Lipschitz, so longer steps are safe where it is far.
+    const STEP_MM: f64 = 0.1;
+    let mut up = STEP_MM;
+    while up <= OUTWARD_MM {
+        let d = bone.signed_distance_mm((p + Vector3::z() * up).into(), reach_mm).unwrap_or(reach_mm);
+        let short = d - gap_mm - up * sin_draft - tol_mm;
+        if short <= 0.0 {
+            return true;
+        }
+        up += STEP_MM.max(short / (1.0 + sin_draft));
+    }
+    false
+}
+
+/// True within the rounding between the wall and the outer or inner face.
+///
+/// A round of radius r between two faces whose normals differ by φ reaches `r·tan(φ/2)` from the sharp edge that
+/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall.
+fn in_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
+    let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
+    if side.norm() < 1e-6 {
+        return false;
+    }
+    let side = side.normalize();
+    // The wall itself: the design's draft is small, so its normal is nearly level.
+    let near_edge = |radius_mm: f64, outer: bool| {
+        // 1.5 mm: no edge of an implant is rounder; a larger claim would excuse the wall itself. NaN excuses none.
+        if !(radius_mm > 0.0 && radius_mm <= 1.5) {
+            return false;
+        }
+        // 2.5: the reach of a round on a 45° edge, the sharpest that an inner edge comes to.
+        let inwards = m.p - side * (2.5 * radius_mm + 0.3);
+        let hits = part.hits(inwards.into(), [0.0, 0.0, 1.0], -50.0, 50.0);
+        let hit = if outer {
+            hits.iter().find(|h| !h.entering && h.t > -2.5 * radius_mm)
+        } else {
+            hits.iter().rev().find(|h| h.entering && h.t < 2.5 * radius_mm)
+        };
+        let Some(hit) = hit else { return false };
+        let n = part.mesh().normal(hit.triangle);
+        if n.z.abs() < 0.1 {
+            return false;
+        }
+        let on_face = inwards + Vector3::z() * hit.t;
+        let height = (n.dot(&(on_face - m.p)) / n.z).abs();
+        let turn = n.dot(&side).clamp(-1.0, 1.0).acos();
+        // 0.1 mm: the mesh rounds its own edges by about a third of a triangle.
+        height <= radius_mm * (turn / 2.0).tan() + 0.1
+    };
+    near_edge(facts.edge_outer_mm, true) || near_edge(facts.edge_inner_mm, false)
+}
+
+/// True where the wall is the print of the rim tool's ball and that ball is held off by bone beside the place:
+/// the ball that touches the wall here lies against the wall again where the gap is nominal.
+fn held_off_by_tool(
+    m: &Measured,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    tol_mm: f64,
+) -> bool {
+    let r = facts.concave_radius_mm_min;
+    // No rim tool of this trade is larger or smaller; a design that claims otherwise gets no excuse from it.
+    if !(0.3..=4.0).contains(&r) {
+        return false;
+    }
+    let centre = m.p + m.normal * r;
+    let aside = if m.normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
+    let u = m.normal.cross(&aside).normalize();
+    let v = m.normal.cross(&u);
+    // Every 15° off the contact, eight ways round: a flank that is a print of the ball spans far more than that.
+    (1..=5).any(|ring| {
+        let (sin, cos) = (f64::from(ring) * 15f64.to_radians()).sin_cos();
+        (0..8).any(|k| {
+            let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
+            let x = centre + (-m.normal * cos + (u * c + v * s) * sin) * r;
+            let on_wall = part.nearest(x.into(), tol_mm).is_some();
+            on_wall
+                && bone
+                    .signed_distance_mm(x.into(), facts.gap_mm_nominal + tol_mm)
+                    .is_some_and(|d| d <= facts.gap_mm_nominal + tol_mm)
+        })
+    })
+}

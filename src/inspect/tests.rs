@@ -1,0 +1,332 @@
+//! The whole inspection on parts whose faults are known.
+
+use super::fixtures::*;
+use super::params::tests::peek;
+use super::*;
+use crate::model::{Patient, Silent, TabWitness};
+
+/// Kerf along rays: the wall stands 6.9° off the axis.
+const CAP: Cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.12 };
+
+fn part() -> Mesh<Part> {
+    CAP.mesh(40, 16, 240)
+}
+
+fn run(part: &Mesh<Part>, milled: &Milled) -> Inspection {
+    inspect(part, milled, &job(), None, &peek(), &Silent).unwrap()
+}
+
+#[test]
+fn a_part_milled_as_designed_is_accepted() {
+    let part = part();
+    let got =
+        run(&part, &milled(&part, touching_path(&part, |_| Some(0.0)), line_ends(&part, |_| 0.0, 0.25)));
+    assert_eq!(got.facts.verdict, Verdict::Accept, "{:?}", got.facts.reasons);
+    let d = &got.facts.surface.deviation_mm;
+    // Balls touch every vertex; between vertices 0.25 mm apart they leave at most 0.35²/8/1.5 = 10 µm on faces, and
+    // at most 25 µm beside the sharp edge. The mesh is inscribed, so nothing is cut deeper than rounding.
+    assert!(d.max < 0.0254 && d.min > -1e-6 && d.p50 < 0.01, "{d:?}");
+    assert_eq!(got.facts.surface.fraction_within_tolerance, 1.0);
+    assert!(got.worst.is_empty());
+    assert_eq!(got.vertex_deviation_mm.len(), part.vertices.len());
+    assert!(got.facts.surface.between_samples_mm < 0.06, "{}", got.facts.surface.between_samples_mm);
+}
+
+#[test]
+fn material_left_everywhere_is_rejected_with_its_amount() {
+    let part = part();
+    let path = touching_path(&part, |_| Some(0.03));
+    let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.03, 0.25)));
+    assert_eq!(got.facts.verdict, Verdict::Reject);
+    let d = &got.facts.surface.deviation_mm;
+    // Line ends lie at 0.03 exactly, samples between the balls up to 10 µm higher.
+    assert!(d.p50 >= 0.03 - 1e-9 && d.p50 < 0.042, "{d:?}");
+    assert!(got.facts.surface.fraction_within_tolerance < 1e-9);
+    assert!(got.facts.reasons.iter().any(|r| r.starts_with("design surface beyond tolerance")));
+    assert!(got.facts.reasons.iter().any(|r| r.starts_with("milled surface beyond tolerance")));
+}
+
+#[test]
+fn either_direction_alone_is_enough_to_reject() {
+    let part = part();
+    let good_path = touching_path(&part, |_| Some(0.0));
+    let bad_ends = run(&part, &milled(&part, good_path, line_ends(&part, |_| 0.03, 0.25)));
+    assert_eq!(bad_ends.facts.verdict, Verdict::Reject);
+    let bad_path = touching_path(&part, |_| Some(0.03));
+    let bad_sweep = run(&part, &milled(&part, bad_path, line_ends(&part, |_| 0.0, 0.25)));
+    assert_eq!(bad_sweep.facts.verdict, Verdict::Reject);
+}
+
+#[test]
+fn a_gouge_is_rejected_and_its_block_named() {
+    let part = part();
+    let spot = part.vertices[20 * 240 + 7];
+    let within = |p: &[f64; 3], r: f64| (Vector3::from(*p) - Vector3::from(spot)).norm() < r;
+    let path = touching_path(&part, |p| Some(if within(p, 0.05) { -0.05 } else { 0.0 }));
+    let guilty = path.iter().find(|m| within(&part.vertices[m.line as usize - 1], 0.05)).unwrap().line;
+    let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.0, 0.25)));
+    assert_eq!(got.facts.verdict, Verdict::Reject);
+    // The deepest sample lies within 0.1 mm of the touch: at most 0.1²/(2·1.5) = 3.3 µm less.
+    let min = got.facts.surface.deviation_mm.min;
+    assert!((-0.0501..-0.0465).contains(&min), "{min}");
+    assert_eq!((got.worst[0].program.as_str(), got.worst[0].line), ("op20.ngc", guilty));
+    assert!(got.facts.reasons.iter().any(|r| r.contains(&format!("op20.ngc line {guilty}"))));
+}
+
+#[test]
+fn a_patch_that_no_cutter_reached_is_rejected() {
+    let part = part();
+    let top = part.vertices[0];
+    let path =
+        touching_path(&part, |p| ((Vector3::from(*p) - Vector3::from(top)).norm() > 3.0).then_some(0.0));
+    // The line ends say nothing of it: they are cut at the design, as a careless simulation might.
+    let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.0, 0.25)));
+    assert_eq!(got.facts.verdict, Verdict::Reject);
+    // A ball of 1.5 mm whose centre stays 3 mm aside: sqrt(3² + 1.5²) − 1.5 = 1.854 mm, less the dome's 0.06.
+    let max = got.facts.surface.deviation_mm.max;
+    assert!((1.7..1.9).contains(&max), "{max}");
+}
+
+#[test]
+fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
+    let part = part();
+    let rim = 80.0 * 0.12f64.sin();
+    let at = |turn: f64, lift: f64| {
+        let (s, c) = turn.sin_cos();
+        Vector3::new(rim * c, rim * s, 80.0 * 0.12f64.cos() - 80.0 - 2.0 + lift)
+    };
+    let tabs: Vec<Vector3<f64>> = (0..4).map(|k| at(f64::from(k) * 1.5, 0.0)).collect();
+    let held = |p: &[f64; 3]| tabs.iter().any(|t| (Vector3::from(*p) - t).norm() < 1.0);
+    let path = touching_path(&part, |p| (!held(p)).then_some(0.0));
+    let mut m = milled(&part, path, line_ends(&part, |_| 0.0, 0.25));
+    assert_eq!(run(&part, &m).facts.verdict, Verdict::Reject, "a tab nobody found is material left on");
+    let witness =
+        |c: &Vector3<f64>| TabWitness { centre_part_mm: (*c).into(), radius_mm: 1.2, area_mm2: 3.0 };
+    m.facts.tab_witnesses = tabs.iter().map(witness).collect();
+    let got = run(&part, &m);
+    assert_eq!(got.facts.verdict, Verdict::Accept, "{:?}", got.facts.reasons);
+    let excluded = got.facts.surface.excluded_mm2;
+    // Four discs of 1 mm radius, wider by what the balls at their border leave.
+    assert!((4.0 * 2.0..4.0 * 5.0).contains(&excluded), "{excluded}");
+    assert!(got.vertex_deviation_mm.iter().any(|v| v.is_nan()));
+    // On the face instead of the rim, or too large, or too few: not believed, and what they hide counts.
+    for change in [
+        |w: &mut Vec<TabWitness>| w[0].centre_part_mm = [0.0; 3],
+        |w: &mut Vec<TabWitness>| w[0].area_mm2 = 70.0,
+        |w: &mut Vec<TabWitness>| w.truncate(2),
+        |w: &mut Vec<TabWitness>| w[0].area_mm2 = f64::NAN,
+    ] {
+        let mut bad = m.clone();
+        change(&mut bad.facts.tab_witnesses);
+        assert_eq!(run(&part, &bad).facts.verdict, Verdict::Reject);
+    }
+}
+
+#[test]
+fn a_gouge_beside_a_tab_is_still_a_gouge() {
+    let part = part();
+    let rim = 80.0 * 0.12f64.sin();
+    let z = 80.0 * 0.12f64.cos() - 82.0;
+    let tabs: Vec<[f64; 3]> = [0.0f64, 1.5, 3.0].iter().map(|a| [rim * a.cos(), rim * a.sin(), z]).collect();
+    let near = |p: &[f64; 3]| (Vector3::from(*p) - Vector3::from(tabs[0])).norm() < 0.5;
+    let path = touching_path(&part, |p| Some(if near(p) { -0.05 } else { 0.0 }));
+    let mut m = milled(&part, path, line_ends(&part, |_| 0.0, 0.25));
+    m.facts.tab_witnesses =
+        tabs.iter().map(|&c| TabWitness { centre_part_mm: c, radius_mm: 1.2, area_mm2: 3.0 }).collect();
+    assert_eq!(run(&part, &m).facts.verdict, Verdict::Reject);
+}
+
+#[test]
+fn a_fault_of_the_milling_is_enough_to_reject() {
+    let part = part();
+    let mut m = milled(&part, touching_path(&part, |_| Some(0.0)), line_ends(&part, |_| 0.0, 0.25));
+    m.facts.collisions.push(crate::model::Collision {
+        program: "op10.ngc".into(),
+        line: 12,
+        kind: "holder".into(),
+        depth_mm: 0.4,
+        message: "holder in the frame".into(),
+    });
+    let got = run(&part, &m);
+    assert_eq!(got.facts.verdict, Verdict::Reject);
+    assert!(got.facts.reasons[0].contains("op10.ngc line 12, holder, 0.400 mm"));
+}
+
+#[test]
+fn what_cannot_be_measured_is_an_error() {
+    let part = part();
+    let good = milled(&part, touching_path(&part, |_| Some(0.0)), line_ends(&part, |_| 0.0, 0.5));
+    let failing =
+        |design: &Mesh<Part>, m: &Milled| inspect(design, m, &job(), None, &peek(), &Silent).unwrap_err();
+    let mut m = good.clone();
+    m.line_ends[5].p_mm[1] = f64::NAN;
+    assert!(matches!(failing(&part, &m), InspectError::NotFinite { what: "line end", index: 5, .. }));
+    let mut m = good.clone();
+    m.path.clear();
+    assert!(matches!(failing(&part, &m), InspectError::NothingMilled { moves: 0, .. }));
+    let mut open = part.clone();
+    open.triangles.pop();
+    assert!(matches!(failing(&open, &good), InspectError::OpenDesign { open: 3, .. }));
+}
+
+// ---- fit ----
+
+fn fit_of(
+    part: &Mesh<Part>,
+    bone_in_part: &Mesh<Part>,
+    facts: impl Fn(&mut crate::model::ImplantFacts),
+) -> (FitInspection, Verdict, Vec<String>) {
+    let pose = part_from_patient();
+    let bone: Mesh<Patient> = bone_in_part.moved(&pose.inverse());
+    let (surface, bone) = (bone_surface(bone), bone_facts());
+    let mut implant = implant_facts(pose, 0.5);
+    facts(&mut implant);
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    inspect_fit(part, input, &peek(), &Silent).unwrap()
+}
+
+/// Bone whose hole is the cap's cone, `gap_mm` off its wall all round.
+fn bone_at(cap: &Cap, gap_mm: f64) -> Mesh<Part> {
+    let apex_mm = -gap_mm / cap.half_rad.sin();
+    bone_ring(cap, cap.outer_mm, cap.inner_mm - 1.0, apex_mm, cap.half_rad, 0.35, 240)
+}
+
+#[test]
+fn a_part_that_keeps_the_gap_fits() {
+    let part = part();
+    let (fit, verdict, reasons) = fit_of(&part, &bone_at(&CAP, 0.5), |_| {});
+    assert_eq!(verdict, Verdict::Accept, "{reasons:?}");
+    // Both walls are the same 240-gon, parallel but for the facets of the cone: 2 µm.
+    assert!((fit.gap_mm.p50 - 0.5).abs() < 0.003, "{:?}", fit.gap_mm);
+    assert!((fit.gap_mm.p5 - 0.5).abs() < 0.01 && (fit.gap_mm.p95 - 0.5).abs() < 0.01, "{:?}", fit.gap_mm);
+    assert!(fit.gap_error_mm_p95_abs < 0.01 && fit.rim_share.free > 0.99, "{:?}", fit.rim_share);
+    assert_eq!((fit.interference_mm3, fit.interference_mm_max, fit.undercut_mm3), (0.0, 0.0, 0.0));
+    // Shell of 80 − 76, inscribed balls between two inscribed meshes.
+    assert!((fit.thickness_mm_min - 4.0).abs() < 0.01, "{}", fit.thickness_mm_min);
+    // Both outer surfaces are the same sphere: what remains is how well a paraboloid carries it on.
+    assert!(fit.step_mm.max_abs < 0.03, "{:?}", fit.step_mm);
+    // 6.9° of taper: 3 mm inward brings the wall 0.36 mm nearer, not 0.5.
+    assert!(!fit.seated && fit.push_in_mm.is_none());
+}
+
+#[test]
+fn a_gap_that_is_wrong_is_an_error_of_the_free_rim() {
+    for (gap, error) in [(0.8, 0.3), (0.2, 0.3)] {
+        let (fit, verdict, _) = fit_of(&part(), &bone_at(&CAP, gap), |_| {});
+        assert_eq!(verdict, Verdict::Reject);
+        assert!((fit.gap_error_mm_p95_abs - error).abs() < 0.01, "{gap}: {}", fit.gap_error_mm_p95_abs);
+        assert!(fit.rim_share.free > 0.9, "too wide has no excuse: {gap} {:?}", fit.rim_share);
+    }
+}
+
+#[test]
+fn interference_has_its_volume_and_depth() {
+    let (fit, verdict, _) = fit_of(&part(), &bone_at(&CAP, -0.1), |_| {});
+    assert_eq!(verdict, Verdict::Reject);
+    // A skin of 0.1 mm under the cone's wall: area π·sin α·(80² − 76²), shrunk by half the skin over the radius.
+    let area = std::f64::consts::PI * 0.12f64.sin() * (80.0f64.powi(2) - 76.0f64.powi(2));
+    let expected = area * 0.1 * (1.0 - 0.05 / 9.3);
+    // 10%: lines 0.2 mm apart through a skin 0.1 mm wide, all round.
+    assert!((fit.interference_mm3 / expected - 1.0).abs() < 0.1, "{} {expected}", fit.interference_mm3);
+    assert!((fit.interference_mm_max - 0.1).abs() < 0.005, "{}", fit.interference_mm_max);
+}
+
+#[test]
+fn a_part_set_aside_clashes_and_cannot_leave() {
+    let mut bone = bone_at(&CAP, 0.5);
+    for v in &mut bone.vertices {
+        v[0] += 2.0;
+    }
+    let (fit, verdict, _) = fit_of(&part(), &bone, |_| {});
+    assert_eq!(verdict, Verdict::Reject);
+    assert!(fit.interference_mm3 > 10.0 && fit.undercut_mm3 > 10.0 && fit.interference_mm_max > 1.0);
+}
+
+#[test]
+fn a_mirrored_part_is_rejected() {
+    // An outline that is not its own mirror image, on part and bone alike.
+    let bend = |m: &Mesh<Part>, mirror: bool| {
+        let f = |v: &[f64; 3]| {
+            let x = v[0] + 0.02 * v[0] * v[0];
+            [if mirror { -x } else { x }, v[1], v[2]]
+        };
+        let turn = |t: &[u32; 3]| if mirror { [t[0], t[2], t[1]] } else { *t };
+        Mesh::new(m.vertices.iter().map(f).collect(), m.triangles.iter().map(turn).collect())
+    };
+    let bone: Mesh<Part> = bend(&bone_at(&CAP, 0.5), false);
+    let (right, _, _) = fit_of(&bend(&part(), false), &bone, |_| {});
+    assert_eq!(right.interference_mm3, 0.0);
+    let (wrong, verdict, reasons) = fit_of(&bend(&part(), true), &bone, |_| {});
+    assert_eq!(verdict, Verdict::Reject);
+    assert!(wrong.interference_mm3 > 1.0, "{reasons:?}");
+}
+
+#[test]
+fn a_part_nowhere_near_bone_is_rejected_not_excused() {
+    let mut bone = bone_at(&CAP, 0.5);
+    for v in &mut bone.vertices {
+        v[2] -= 60.0;
+    }
+    let (fit, verdict, reasons) = fit_of(&part(), &bone, |_| {});
+    assert_eq!(verdict, Verdict::Reject);
+    assert_eq!(fit.gap_error_mm_p95_abs, 3.0);
+    assert!(reasons[0].contains("looks at no bone"), "{reasons:?}");
+}
+
+#[test]
+fn a_steep_taper_seats_and_a_thin_plate_is_rejected() {
+    let cap = Cap { outer_mm: 16.0, inner_mm: 13.5, half_rad: 0.6 };
+    let bone = bone_ring(&cap, 16.0, 11.0, -0.5 / 0.6f64.sin(), 0.6, 1.2, 240);
+    let (fit, verdict, reasons) = fit_of(&cap.mesh(40, 10, 240), &bone, |_| {});
+    assert!(fit.seated, "{fit:?}");
+    // The wall comes down on the bone's cone after gap / sin α, reached exactly where facets face each other.
+    let expected = 0.5 / 0.6f64.sin();
+    assert!((fit.push_in_mm.unwrap() - expected).abs() < 0.01, "{:?}", fit.push_in_mm);
+    assert!((fit.thickness_mm_min - 2.5).abs() < 0.03, "{}", fit.thickness_mm_min);
+    assert_eq!(verdict, Verdict::Reject, "2.5 mm is thinner than PEEK may be");
+    assert!(reasons[0].contains("least thickness"), "{reasons:?}");
+}
+
+#[test]
+fn an_overhang_is_swept_draft_is_draft_and_neither_excuses_more_than_it_must() {
+    // A straight part in a hole that flares inwards: the wall keeps the gap at the top and cannot follow below.
+    let cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.12 };
+    let bone = bone_ring(&cap, 80.0, 75.0, -0.5 / 0.12f64.sin(), 0.12, 0.35, 240);
+    // The same bone and part, seen with the nominal gap of the narrowest place, but the wall drafted 3° too much
+    // for it to follow: measured by a bone whose wall stands 3° steeper and meets the gap at the top.
+    let steeper = 0.12 - 3f64.to_radians();
+    let (top, z) = (80.0 * 0.12f64.sin(), 80.0 * 0.12f64.cos());
+    // Apex such that the steeper wall passes 0.5 mm outside the part's upper edge.
+    let apex = z - (top + 0.5 / steeper.cos()) / steeper.tan();
+    let opened = bone_ring(&cap, 80.0, 75.0, apex, steeper, 0.35, 240);
+    let (fit, _, _) = fit_of(&part(), &opened, |f| f.draft_deg = 6.9);
+    assert!(fit.rim_share.draft > 0.5, "{:?}", fit.rim_share);
+    let (strict, _, _) = fit_of(&part(), &opened, |f| f.draft_deg = 0.0);
+    assert_eq!(strict.rim_share.draft, 0.0, "without draft there is no such excuse");
+    assert!(strict.gap_error_mm_p95_abs > 0.15);
+    let (free, _, _) = fit_of(&part(), &bone, |_| {});
+    assert!(free.rim_share.free > 0.99);
+}
+
+#[test]
+fn the_axis_must_be_the_parts_z() {
+    let pose = part_from_patient();
+    let bone: Mesh<Patient> = bone_at(&CAP, 0.5).moved(&pose.inverse());
+    let (surface, bone) = (bone_surface(bone), bone_facts());
+    let mut implant = implant_facts(pose, 0.5);
+    implant.insertion_axis_lps = implant.insertion_axis_lps.reversed();
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let got = inspect_fit(&part(), input, &peek(), &Silent);
+    assert!(matches!(got, Err(InspectError::AxisMismatch { .. })));
+}
+
+#[test]
+fn one_thread_and_two_say_the_same() {
+    let part = CAP.mesh(20, 8, 120);
+    let m = milled(&part, touching_path(&part, |_| Some(0.001)), line_ends(&part, |_| 0.001, 0.5));
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| serde_json::to_string(&run(&part, &m).facts).unwrap())
+    };
+    assert_eq!(on(1), on(2));
+}
