@@ -104,7 +104,7 @@ impl PipelineFile {
         };
         let name = word(&tables, "name")?;
         let material = word(&tables, "material")?;
-        let shop = crate::plan::shop_from_texts(&shop.machines, &shop.tools, &shop.materials, &shop.stock)
+        let shop = crate::plan::read_shop(&shop.machines, &shop.tools, &shop.materials, &shop.stock)
             .map_err(|e| CatalogError::Shop(e.to_string()))?;
         if !shop.materials.contains_key(&material) {
             let known: Vec<&str> = shop.materials.keys().map(String::as_str).collect();

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use batch::Summary;
 pub use result::{CaseResult, exit};
 
 /// Runs the command line and gives the process's exit code.
