@@ -80,7 +80,7 @@ impl Work for BoneStage {
     fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Bone, StageFailure> {
         let scan: &Scan = board.get("scan");
         let bone = segment_bone(&scan.volume, &self.0, watch).map_err(failed(FailureKind::Refused))?;
-        outputs.add("bone/bone.nii.gz", formats::nifti::mask_bytes(&bone.mask));
+        outputs.add("bone/bone.nii.gz", formats::nifti::mask_nii_gz(&bone.mask).map_err(failed(FailureKind::Refused))?);
         outputs.add("bone/bone.json", json_bytes(&bone.facts));
         Ok(bone)
     }
@@ -107,7 +107,7 @@ impl Work for SurfaceStage {
         let scan: &Scan = board.get("scan");
         let surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;
-        outputs.add("surface/bone.stl", formats::stl::bytes(&surface.mesh));
+        outputs.add("surface/bone.stl", formats::stl::stl_bytes(&surface.mesh));
         outputs.add("surface/surface.json", json_bytes(&surface.facts));
         Ok(surface)
     }

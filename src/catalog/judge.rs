@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::job_of;
+use crate::record::deviation_colour;
 
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
@@ -61,7 +62,7 @@ impl Work for MillingStage {
                 .map_err(failed(FailureKind::Refused))?;
             let folder = format!("part-{}/milling", implant.number);
             let in_patient = milled.mesh.moved(&implant.part_from_patient.inverse());
-            outputs.add(format!("{folder}/milled.stl"), formats::stl::bytes(&in_patient));
+            outputs.add(format!("{folder}/milled.stl"), formats::stl::stl_bytes(&in_patient));
             outputs.add(format!("{folder}/milling.json"), json_bytes(&milled.facts));
             all.push(Some(milled));
         }
@@ -116,14 +117,15 @@ impl Work for InspectStage {
             let folder = format!("part-{}/inspection", implant.number);
             outputs.add(format!("{folder}/inspection.json"), json_bytes(&inspection.facts));
             let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
-            outputs.add(
-                format!("{folder}/deviation.ply"),
-                formats::ply::deviation_bytes(
-                    &in_patient,
-                    &inspection.vertex_deviation_mm,
-                    inspection.facts.surface.tolerance_mm,
-                ),
-            );
+            let deviation_mm: Vec<f64> = inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
+            let tolerance_mm = inspection.facts.surface.tolerance_mm;
+            let rgb: Vec<[u8; 3]> = deviation_mm
+                .iter()
+                .map(|&d| deviation_colour(d, tolerance_mm).map(|c| (c * 255.0).round() as u8))
+                .collect();
+            let ply = formats::ply::ply_bytes(&in_patient, &rgb, &deviation_mm)
+                .map_err(failed(FailureKind::Refused))?;
+            outputs.add(format!("{folder}/deviation.ply"), ply);
             all.push(Some(inspection));
         }
         Ok(all)

@@ -37,7 +37,7 @@ impl Work for ReconstructionStage {
         let scan: &Scan = board.get("scan");
         let made = reconstruct(&scan.volume, board.get("bone"), board.get("surface"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;
-        outputs.add("reconstruction/reconstruction.nii.gz", formats::nifti::mask_bytes(&made.mask));
+        outputs.add("reconstruction/reconstruction.nii.gz", formats::nifti::mask_nii_gz(&made.mask).map_err(failed(FailureKind::Refused))?);
         outputs.add("reconstruction/defects.json", json_bytes(&made.facts));
         Ok(made)
     }
@@ -92,8 +92,10 @@ impl Work for ImplantStage {
             .map_err(failed(FailureKind::Refused))?;
             let folder = format!("part-{}", implant.number);
             let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
-            outputs.add(format!("{folder}/implant.stl"), formats::stl::bytes(&in_patient));
-            outputs.add(format!("{folder}/implant.3mf"), formats::threemf::bytes(&in_patient, "implant"));
+            outputs.add(format!("{folder}/implant.stl"), formats::stl::stl_bytes(&in_patient));
+            let threemf = formats::threemf::threemf_bytes(&in_patient, &format!("implant, {folder}"))
+                .map_err(failed(FailureKind::Refused))?;
+            outputs.add(format!("{folder}/implant.3mf"), threemf);
             outputs.add(format!("{folder}/implant.json"), json_bytes(&implant.facts));
             implants.push(implant);
         }

@@ -23,7 +23,7 @@ pub fn demo(a: &Demo) -> Result<i32, Ended> {
     {
         let watch = watch("phantom");
         watch.note("a head phantom as a DICOM CT series");
-        let phantom = Phantom::new(spec);
+        let phantom = Phantom::new(spec).map_err(|e| Ended::new(exit::USAGE, e))?;
         phantom.write_dicom(&scan, watch.as_ref()).map_err(|e| Ended::new(exit::IO, e))?;
     }
     let file = PipelineFile::parse(PEEK, &[], &ShopTexts::embedded())?;

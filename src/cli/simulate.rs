@@ -38,10 +38,10 @@ fn usage(error: anyhow::Error) -> Ended {
 fn read_design(a: &Simulate) -> anyhow::Result<Option<Mesh<Part>>> {
     let Some(path) = &a.design else { return Ok(None) };
     let bytes = std::fs::read(path).context("--design cannot be read")?;
-    let Some(pose) = &a.pose else { return Ok(Some(stl::read(&bytes).context("--design")?)) };
+    let Some(pose) = &a.pose else { return Ok(Some(stl::read_stl(&bytes).context("--design")?.mesh)) };
     let facts: ImplantFacts = serde_json::from_slice(&std::fs::read(pose).context("--pose cannot be read")?)
         .context("--pose is not an implant.json")?;
-    let in_patient: Mesh<Patient> = stl::read(&bytes).context("--design")?;
+    let in_patient: Mesh<Patient> = stl::read_stl(&bytes).context("--design")?.mesh;
     Ok(Some(in_patient.moved(&facts.part_from_patient)))
 }
 
@@ -108,7 +108,7 @@ pub fn simulate(a: &Simulate) -> Result<i32, Ended> {
         None => {}
     }
     if let Some(out) = &a.out {
-        write_whole(&out.join("milled.stl"), &stl::bytes(&milled.mesh))?;
+        write_whole(&out.join("milled.stl"), &stl::stl_bytes(&milled.mesh))?;
         write_whole(&out.join("milling.json"), &json_bytes(&milled.facts))?;
         if let Some(i) = &inspection {
             write_whole(&out.join("inspection.json"), &json_bytes(&i.facts))?;

@@ -21,7 +21,8 @@ struct Figure {
 }
 
 fn figure(caption: impl Into<String>, sides: Option<(char, char)>, picture: &Picture) -> Figure {
-    let bytes = png::bytes(picture.width, picture.height, &picture.rgb);
+    let bytes = png::png_bytes(&picture.rgb, picture.width as u32, picture.height as u32)
+        .expect("a picture has three bytes a pixel");
     let (left, right) = sides.map_or((String::new(), String::new()), |(l, r)| (l.to_string(), r.to_string()));
     Figure {
         caption: caption.into(),

@@ -22,6 +22,7 @@ mod slices;
 mod statement;
 mod verdict;
 
+pub use deviation::colour_of as deviation_colour;
 pub use first_article::{FirstArticle, NonConformance, first_article, non_conformance};
 pub use html::report_html;
 pub use pdf::report_pdf;
