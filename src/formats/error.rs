@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// The file ends too early or goes on too long.
-    #[error("{format}: {found} bytes, but {expected} are needed for {what}: the file is damaged, export it again")]
+    #[error(
+        "{format}: {found} bytes, but {expected} are needed for {what}: the file is damaged, export it again"
+    )]
     Length {
         /// For example `STL`.
         format: &'static str,
@@ -57,7 +59,9 @@ pub enum FormatError {
         why: String,
     },
     /// Arrays that must be equally long are not.
-    #[error("{format}: {found} values of {what}, but {expected} are needed, one each: this is a fault of the caller")]
+    #[error(
+        "{format}: {found} values of {what}, but {expected} are needed, one each: this is a fault of the caller"
+    )]
     Count {
         /// For example `PLY`.
         format: &'static str,

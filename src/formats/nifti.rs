@@ -46,7 +46,12 @@ pub fn volume_nii_gz(volume: &Volume) -> Result<Vec<u8>, FormatError> {
 
 fn packed(grid: &Grid, datatype: i16, voxels: usize, data: &[u8]) -> Result<Vec<u8>, FormatError> {
     if voxels != grid.len() {
-        return Err(FormatError::Count { format: FORMAT, what: "voxel", found: voxels, expected: grid.len() });
+        return Err(FormatError::Count {
+            format: FORMAT,
+            what: "voxel",
+            found: voxels,
+            expected: grid.len(),
+        });
     }
     let header = header(grid, datatype)?;
     // No date, no name, no system: equal content, equal bytes.
@@ -63,13 +68,14 @@ fn header(grid: &Grid, datatype: i16) -> Result<[u8; DATA], FormatError> {
     put(&mut h, 0, (HEADER as i32).to_le_bytes());
     let mut dims = [3i16, 1, 1, 1, 1, 1, 1, 1];
     for a in 0..3 {
-        dims[a + 1] = i16::try_from(grid.dims[a]).ok().filter(|&n| n > 0).ok_or_else(|| FormatError::Value {
-            format: FORMAT,
-            what: format!("dim[{}]", a + 1),
-            found: grid.dims[a].to_string(),
-            expected: "1 to 32767".into(),
-            remedy: "resample the scan",
-        })?;
+        dims[a + 1] =
+            i16::try_from(grid.dims[a]).ok().filter(|&n| n > 0).ok_or_else(|| FormatError::Value {
+                format: FORMAT,
+                what: format!("dim[{}]", a + 1),
+                found: grid.dims[a].to_string(),
+                expected: "1 to 32767".into(),
+                remedy: "resample the scan",
+            })?;
     }
     for (n, d) in dims.iter().enumerate() {
         put(&mut h, 40 + 2 * n, d.to_le_bytes());
@@ -86,7 +92,8 @@ fn header(grid: &Grid, datatype: i16) -> Result<[u8; DATA], FormatError> {
     // nifti1.h stores b, c, d and takes a as the positive root.
     let sign = if q.w < 0.0 { -1.0 } else { 1.0 };
     let origin = ras(grid.origin_lps_mm.v());
-    let pixdim = [if right_handed { 1.0 } else { -1.0 }, grid.spacing_mm[0], grid.spacing_mm[1], grid.spacing_mm[2]];
+    let pixdim =
+        [if right_handed { 1.0 } else { -1.0 }, grid.spacing_mm[0], grid.spacing_mm[1], grid.spacing_mm[2]];
     put_floats(&mut h, 76, &pixdim);
     put_floats(&mut h, 108, &[DATA as f64, 1.0, 0.0]);
     // Millimetres.
@@ -186,7 +193,8 @@ fn read<T: Send>(
     let unreadable = |e: std::io::Error| FormatError::Unreadable { format: FORMAT, why: e.to_string() };
     let gz = bytes.starts_with(&[0x1f, 0x8b]);
     let mut head = Vec::new();
-    let mut source: Box<dyn Read + '_> = if gz { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+    let mut source: Box<dyn Read + '_> =
+        if gz { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
     source.by_ref().take(HEADER as u64).read_to_end(&mut head).map_err(unreadable)?;
     if head.len() < HEADER {
         return Err(short_of("the header", head.len(), HEADER as u64));
@@ -197,7 +205,12 @@ fn read<T: Send>(
         return Err(wrong("sizeof_hdr", i32::from_le_bytes(f.word(0)), "348", CONVERT));
     }
     if &head[344..347] != b"n+1" {
-        return Err(wrong("magic", format!("{:?}", &head[344..348]), "n+1 (header and voxels in one file)", CONVERT));
+        return Err(wrong(
+            "magic",
+            format!("{:?}", &head[344..348]),
+            "n+1 (header and voxels in one file)",
+            CONVERT,
+        ));
     }
     let grid = grid_of(&f)?;
     let (width, decode) = decoder(f.short(70), big)?;
@@ -212,8 +225,9 @@ fn read<T: Send>(
         (s, i) => return Err(wrong("scl_slope and scl_inter", format!("{s} and {i}"), "finite", CONVERT)),
     };
     let needed = (grid.len() * width) as u64;
-    let skipped = std::io::copy(&mut source.by_ref().take(offset as u64 - HEADER as u64), &mut std::io::sink())
-        .map_err(unreadable)?;
+    let skipped =
+        std::io::copy(&mut source.by_ref().take(offset as u64 - HEADER as u64), &mut std::io::sink())
+            .map_err(unreadable)?;
     let mut data = Vec::new();
     // One more than needed, to notice what is too long; memory grows with what is there, not with what is claimed.
     source.take(needed + 1).read_to_end(&mut data).map_err(unreadable)?;
@@ -261,7 +275,9 @@ fn decoder(datatype: i16, big: bool) -> Result<(usize, fn(&[u8]) -> f64), Format
         768 => read_as!(u32),
         16 => read_as!(f32),
         64 => read_as!(f64),
-        other => Err(wrong("datatype", other, "2, 4, 8, 16, 64, 256, 512 or 768 (whole or real numbers)", CONVERT)),
+        other => {
+            Err(wrong("datatype", other, "2, 4, 8, 16, 64, 256, 512 or 768 (whole or real numbers)", CONVERT))
+        }
     }
 }
 
@@ -269,7 +285,12 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
     let rank = f.short(40);
     let size = |n: usize| i64::from(f.short(40 + 2 * n));
     if !(3..=7).contains(&rank) || (4..=rank as usize).any(|n| size(n) > 1) {
-        return Err(wrong("dim", format!("{:?}", [0, 1, 2, 3, 4].map(size)), "one three-dimensional image", CONVERT));
+        return Err(wrong(
+            "dim",
+            format!("{:?}", [0, 1, 2, 3, 4].map(size)),
+            "one three-dimensional image",
+            CONVERT,
+        ));
     }
     let mut dims = [0usize; 3];
     let mut count = 1u64;
@@ -300,9 +321,8 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
         let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
         let r = UnitQuaternion::from_quaternion(nalgebra::Quaternion::new(a, b, c, d)).to_rotation_matrix();
         let qfac = if f.real(76) < 0.0 { -1.0 } else { 1.0 };
-        let columns = [0, 1, 2].map(|n| {
-            r.matrix().column(n) * (f.real(80 + 4 * n).abs() * if n == 2 { qfac } else { 1.0 })
-        });
+        let columns = [0, 1, 2]
+            .map(|n| r.matrix().column(n) * (f.real(80 + 4 * n).abs() * if n == 2 { qfac } else { 1.0 }));
         (columns, Vector3::new(f.real(268), f.real(272), f.real(276)))
     } else {
         return Err(wrong(
@@ -313,7 +333,8 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
         ));
     };
     let spacing_mm = columns.map(|c| c.norm() * to_mm);
-    if !spacing_mm.iter().chain(origin.iter()).all(|v| v.is_finite()) || spacing_mm.iter().any(|&s| s < 1e-3) {
+    if !spacing_mm.iter().chain(origin.iter()).all(|v| v.is_finite()) || spacing_mm.iter().any(|&s| s < 1e-3)
+    {
         return Err(wrong("voxel size", format!("{spacing_mm:?} mm"), "at least 0.001 mm", CONVERT));
     }
     let unit = columns.map(|c| c.normalize());

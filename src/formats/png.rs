@@ -12,7 +12,12 @@ use super::error::FormatError;
 pub fn png_bytes(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, FormatError> {
     let expected = width as usize * height as usize * 3;
     if rgb.len() != expected {
-        return Err(FormatError::Count { format: "PNG", what: "red, green and blue", found: rgb.len(), expected });
+        return Err(FormatError::Count {
+            format: "PNG",
+            what: "red, green and blue",
+            found: rgb.len(),
+            expected,
+        });
     }
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)

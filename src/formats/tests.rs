@@ -145,7 +145,9 @@ fn another_reader_finds_the_voxels_in_ras() {
         let h: &NiftiHeader = object.header();
         assert_eq!(object.volume().dim(), [7, 5, 6]);
         let p = m.grid.patient_from_index([6.0, 4.0, 5.0]).mm;
-        for (r, (row, expected)) in [h.srow_x, h.srow_y, h.srow_z].iter().zip([-p[0], -p[1], p[2]]).enumerate() {
+        for (r, (row, expected)) in
+            [h.srow_x, h.srow_y, h.srow_z].iter().zip([-p[0], -p[1], p[2]]).enumerate()
+        {
             let x = row[0] * 6.0 + row[1] * 4.0 + row[2] * 5.0 + row[3];
             assert!((f64::from(x) - expected).abs() < 1e-4, "row {r}: {x} {expected}");
         }
@@ -195,7 +197,9 @@ fn a_damaged_nifti_says_what_is_wrong() {
     assert!(with(&|b| b[70] = 32).contains("datatype is 32"));
     assert!(with(&|b| (b[252], b[254]) = (0, 0)).contains("sform_code"));
     // x of the second axis: no longer at a right angle.
-    assert!(with(&|b| b[284..288].copy_from_slice(&5f32.to_le_bytes())).contains("cosine between axes 0 and 1"));
+    assert!(
+        with(&|b| b[284..288].copy_from_slice(&5f32.to_le_bytes())).contains("cosine between axes 0 and 1")
+    );
     assert!(nifti::read_mask(&bytes[..60]).is_err());
 }
 
@@ -215,7 +219,8 @@ fn files_for_other_readers_are_written_where_asked() {
         eprintln!("skipped: OSTEOMILL_FORMATS_OUT names no folder");
         return;
     };
-    let out = |name: &str, bytes: &[u8]| std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
+    let out =
+        |name: &str, bytes: &[u8]| std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
     out("right.nii.gz", &nifti::mask_nii_gz(&mask(false)).unwrap());
     out("left.nii.gz", &nifti::mask_nii_gz(&mask(true)).unwrap());
     out("right.raw", &mask(false).voxels);

@@ -36,15 +36,8 @@ pub enum Bound {
 }
 
 /// The skull is where all of these hold ...
-pub const SKULL: [Bound; 7] = [
-    Bound::Outer,
-    Bound::Inner,
-    Bound::Wall,
-    Bound::Orbit(0),
-    Bound::Orbit(1),
-    Bound::Foramen,
-    Bound::Sinus,
-];
+pub const SKULL: [Bound; 7] =
+    [Bound::Outer, Bound::Inner, Bound::Wall, Bound::Orbit(0), Bound::Orbit(1), Bound::Foramen, Bound::Sinus];
 /// ... and the face where all of these do.
 pub const FACE: [Bound; 5] = [Bound::Face, Bound::Inner, Bound::Orbit(0), Bound::Orbit(1), Bound::Nasal];
 

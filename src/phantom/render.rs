@@ -28,8 +28,8 @@ const SUTURE_HALF_MM: f64 = 0.3;
 /// and across it the slope of a table hardly changes.
 const CUBE_MM: f64 = 5.0;
 const CUBE_MAX: usize = 8;
-/// No table's value changes faster than this with the place (measured 1.35 at the base).
-const STEEPEST: f64 = 1.6;
+/// No table's value changes faster than this with the place; a test measures it.
+pub(super) const STEEPEST: f64 = 1.6;
 
 /// What a cube of voxels shares.
 struct Near {
@@ -122,7 +122,10 @@ impl Painter<'_> {
         // Bone: how deep inside every bound, and the share of the voxel it covers.
         let mut depth = -outer_mm;
         let mut share = outside(-outer_mm, ow).min(outside(inner_mm, iw));
-        if near.cut && share > 0.0 && let Some(cut) = &h.cut {
+        if near.cut
+            && share > 0.0
+            && let Some(cut) = &h.cut
+        {
             let wall = cut.value(p);
             let healed_outer = cut.both(outer_mm + cut.sunk_mm(wall), -wall);
             let healed_inner = cut.both(-inner_mm, -wall);
@@ -146,9 +149,8 @@ impl Painter<'_> {
             }
         }
         if near.low {
-            let block = outside(-h.face.value(p), mw)
-                .min(outside(inner_mm, iw))
-                .min(outside(h.nasal.value(p), mw));
+            let block =
+                outside(-h.face.value(p), mw).min(outside(inner_mm, iw)).min(outside(h.nasal.value(p), mw));
             if block > share {
                 bone = (bone * share + FACE * (block - share)) / block;
                 share = block;
@@ -163,7 +165,9 @@ impl Painter<'_> {
             }
         }
         hu += (bone - hu) * share;
-        if near.sinus && let Some(s) = &h.sinus {
+        if near.sinus
+            && let Some(s) = &h.sinus
+        {
             let value = s.value(p);
             if value < -2.0 * mw {
                 hu = AIR;
@@ -287,7 +291,8 @@ fn blur_columns(slice: &mut [f32], ni: usize, nj: usize, kernel: &[f32]) {
 
 /// Standard deviation 1, near to normal (the sum of eight 16-bit numbers), by the voxel's number alone.
 fn noise(seed: u64, voxel: u64) -> f64 {
-    let mut r = Random::new(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ voxel.wrapping_mul(0xA076_1D64_78BD_642F));
+    let mut r =
+        Random::new(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ voxel.wrapping_mul(0xA076_1D64_78BD_642F));
     let parts = |bits: u64| (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
     let sum = parts(r.bits()) + parts(r.bits());
     // Eight even numbers in [0, 65535]: mean 8 · 32767.5, variance 8 · 65536² / 12.

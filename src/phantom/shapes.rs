@@ -120,7 +120,8 @@ impl Tables {
     pub fn outer(&self, u: &Vector3<f64>) -> f64 {
         // From the upper to the lower half-axis without a seam in any derivative.
         let up = 0.5 * (1.0 + u.z / (u.z * u.z + 0.05).sqrt());
-        let high = 1.0 / (BELOW_MM * BELOW_MM) + up * (1.0 / (ABOVE_MM * ABOVE_MM) - 1.0 / (BELOW_MM * BELOW_MM));
+        let high =
+            1.0 / (BELOW_MM * BELOW_MM) + up * (1.0 / (ABOVE_MM * ABOVE_MM) - 1.0 / (BELOW_MM * BELOW_MM));
         let q = u.x * u.x / (HALF_WIDTH_MM * HALF_WIDTH_MM)
             + u.y * u.y / (HALF_LENGTH_MM * HALF_LENGTH_MM)
             + u.z * u.z * high;

@@ -118,7 +118,10 @@ fn the_defect_has_its_area_and_lies_on_the_right_of_the_patient() {
     let area = p.defect_area_mm2().expect("the demo has a defect");
     assert!((area - 2500.0).abs() < 1.0, "{area}");
     let c = p.defect_centroid().expect("the demo has a defect").mm;
-    assert!(c[0] < p.centre().mm[0] - 30.0 && c[1] < p.centre().mm[1] && c[2] > p.centre().mm[2] + 30.0, "{c:?}");
+    assert!(
+        c[0] < p.centre().mm[0] - 30.0 && c[1] < p.centre().mm[1] && c[2] > p.centre().mm[2] + 30.0,
+        "{c:?}"
+    );
     let m = phantom(PhantomSpec { mirrored: true, ..PhantomSpec::demo() });
     let d = m.defect_centroid().expect("the demo has a defect").mm;
     assert!((d[0] + c[0] - 2.0 * p.centre().mm[0]).abs() < 1e-9 && d[1..] == c[1..], "{d:?}");
@@ -142,6 +145,46 @@ fn the_missing_voxels_are_soft_and_those_around_are_bone() {
         let whole = phantom(p.spec().intact()).volume(&Silent).unwrap();
         let bone = missing.voxels.iter().zip(&whole.hu).filter(|(m, h)| **m != 0 && **h > 226).count();
         assert!(bone as f64 > 0.97 * all as f64, "{bone} of {all}");
+    }
+}
+
+#[test]
+fn the_sinus_stays_between_the_tables() {
+    for seed in 1..10 {
+        let p = phantom(PhantomSpec { seed, ..PhantomSpec::demo() });
+        let s = p.head.sinus.expect("the demo has one");
+        for u in sphere(500) {
+            let q = Vector3::from_fn(|a, _| s.centre[a] + s.semi[a] * u[a]);
+            let (outer, inner) = p.head.table_values(&q);
+            assert!(outer < -1.0 && inner > 1.0, "seed {seed}: {outer} {inner}");
+        }
+    }
+}
+
+#[test]
+fn no_table_is_steeper_than_the_painter_believes() {
+    for seed in 1..6 {
+        let p = phantom(PhantomSpec { seed, ..PhantomSpec::demo() });
+        let mut steepest = 0.0f64;
+        for u in sphere(4000) {
+            // From inside the inner table, where a cube is called brain, outwards.
+            let q = u * (p.inner_radius_mm(dir(&u)) - 8.0);
+            let g = |inner: bool| {
+                Vector3::from_fn(|a, _| {
+                    let mut h = Vector3::zeros();
+                    h[a] = 1e-4;
+                    let value = |q: Vector3<f64>| {
+                        let (o, i) = p.head.table_values(&q);
+                        if inner { i } else { o }
+                    };
+                    (value(q + h) - value(q - h)) / 2e-4
+                })
+                .norm()
+            };
+            steepest = steepest.max(g(true)).max(g(false));
+        }
+        eprintln!("seed {seed}: steepest {steepest:.2}");
+        assert!(steepest < render::STEEPEST, "{steepest}");
     }
 }
 
@@ -181,8 +224,16 @@ fn bone_distance_is_the_distance_to_the_bone() {
             let d = p.bone_distance_mm(Point::new(at));
             let inside = p.bone_contains(Point::new(at));
             assert_eq!(d < 0.0, inside, "{at:?}: {d}");
+            // The promise is for 3 mm.
+            if d.abs() > 3.0 {
+                continue;
+            }
             let status = |radius: f64, u: &Vector3<f64>| {
-                p.bone_contains(Point::new([at[0] + radius * u.x, at[1] + radius * u.y, at[2] + radius * u.z]))
+                p.bone_contains(Point::new([
+                    at[0] + radius * u.x,
+                    at[1] + radius * u.y,
+                    at[2] + radius * u.z,
+                ]))
             };
             assert!(
                 ball.iter().all(|u| status(d.abs() - 0.01, u) == inside || d.abs() < 0.01),
@@ -232,6 +283,7 @@ fn bone_edges_are_where_the_blurred_values_cross_the_middle() {
         errors.push(r.expect("there is a table") - edge);
     }
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    eprintln!("outer edge at half-way: mean {mean:.3} mm");
     // 0.15 mm: the table's 1.5 mm is not thick against a blur of 1.0 mm and linear interpolation on top.
     assert!(mean.abs() < 0.15, "{mean}");
     assert!(errors.iter().all(|e| e.abs() < 0.4), "{errors:?}");
@@ -239,7 +291,8 @@ fn bone_edges_are_where_the_blurred_values_cross_the_middle() {
 
 #[test]
 fn the_holder_is_two_pieces_and_the_skull_one() {
-    let sizes = pieces(&phantom(PhantomSpec { voxel_mm: [1.0; 3], ..PhantomSpec::demo() }).volume(&Silent).unwrap());
+    let sizes =
+        pieces(&phantom(PhantomSpec { voxel_mm: [1.0; 3], ..PhantomSpec::demo() }).volume(&Silent).unwrap());
     assert_eq!(sizes.len(), 3, "{sizes:?}");
     assert!(sizes[0] > 10 * sizes[1], "{sizes:?}");
     let without = PhantomSpec { voxel_mm: [1.0; 3], holder: false, ..PhantomSpec::demo() };

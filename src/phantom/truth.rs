@@ -53,11 +53,7 @@ impl Phantom {
     }
 
     fn patient_from_head(&self, q: &Vector3<f64>) -> Point<Patient> {
-        Point::new([
-            CENTRE_LPS_MM[0] + self.side() * q.x,
-            CENTRE_LPS_MM[1] + q.y,
-            CENTRE_LPS_MM[2] + q.z,
-        ])
+        Point::new([CENTRE_LPS_MM[0] + self.side() * q.x, CENTRE_LPS_MM[1] + q.y, CENTRE_LPS_MM[2] + q.z])
     }
 
     /// Grid of the scan: axes along patient x, y, z, slices from the feet up.
@@ -153,7 +149,9 @@ impl Phantom {
     /// The outline on the outer table, `n` places, patient mm; empty for an intact head.
     pub fn defect_outline(&self, n: usize) -> Vec<Point<Patient>> {
         match &self.head.cut {
-            Some(cut) => cut.outline(&self.head.tables, n).iter().map(|q| self.patient_from_head(q)).collect(),
+            Some(cut) => {
+                cut.outline(&self.head.tables, n).iter().map(|q| self.patient_from_head(q)).collect()
+            }
             None => Vec::new(),
         }
     }
