@@ -167,7 +167,8 @@ mod tests {
     fn a_cap_of_a_sphere_has_its_area() {
         let c = Chart::new(Vector3::zeros(), Vector3::z(), 1.0, 0.01);
         let radii = vec![80.0; c.len()];
-        let area: f64 = (0..c.len()).filter(|&at| c.angle_at(at) <= 0.5).map(|at| c.area_mm2(&radii, at)).sum();
+        let area: f64 =
+            (0..c.len()).filter(|&at| c.angle_at(at) <= 0.5).map(|at| c.area_mm2(&radii, at)).sum();
         let expected = std::f64::consts::TAU * 80.0 * 80.0 * (1.0 - 0.5f64.cos());
         // 0.5 %: the cap's edge runs through cells.
         assert!((area / expected - 1.0).abs() < 0.005, "{area} {expected}");

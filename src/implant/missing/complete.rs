@@ -91,12 +91,12 @@ fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agre
         .collect();
     let start: Vec<bool> =
         (0..chart.len()).map(|at| away_mm(at) <= sunken_mm || !local.in_zone[at]).collect();
-    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm)
+    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm, sunken_mm / STEP_MM)
 }
 
-fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides, weights: &Weights) -> Vec<f64> {
+fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides<'_>, weights: &Weights) -> Vec<f64> {
     let filled = match Plate::new(local.chart.n, &band.domain, &band.unknown) {
-        Some(plate) => plate.solve(values_mm, &guides.target(weights), &local.form_mm),
+        Some(plate) => plate.solve(values_mm, &guides.weighted(weights), &local.form_mm),
         None => values_mm.to_vec(),
     };
     // Outside the domain nothing is predicted: measured where measured, else the rough form.
@@ -107,7 +107,9 @@ fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides, weights
 fn keep_out_of_sinus(local: &Local, band: &Band, outer_mm: &[f64], inner_mm: &mut [f64]) {
     let lifted: Vec<f64> = (0..inner_mm.len())
         .map(|at| {
-            let Some(top_mm) = lumen_top_mm(local, at, inner_mm[at], outer_mm[at]) else { return inner_mm[at] };
+            let Some(top_mm) = lumen_top_mm(local, at, inner_mm[at], outer_mm[at]) else {
+                return inner_mm[at];
+            };
             if band.unknown[at] { inner_mm[at].max(top_mm + LUMEN_MARGIN_MM) } else { inner_mm[at] }
         })
         .collect();
@@ -116,7 +118,11 @@ fn keep_out_of_sinus(local: &Local, band: &Band, outer_mm: &[f64], inner_mm: &mu
 
 /// Outer end of the air of a sinus between the completed tables, mm.
 pub(super) fn lumen_top_mm(local: &Local, at: usize, inner_mm: f64, outer_mm: f64) -> Option<f64> {
-    local.pockets[at].iter().filter(|(from, to)| *to < outer_mm - 0.3 && *from > inner_mm - 6.0).map(|p| p.1).last()
+    local.pockets[at]
+        .iter()
+        .filter(|(from, to)| *to < outer_mm - 0.3 && *from > inner_mm - 6.0)
+        .map(|p| p.1)
+        .last()
 }
 
 fn classify(local: &Local, band: &Band, missing: &[bool]) -> Vec<Cell> {

@@ -115,7 +115,13 @@ fn open(map: &VaultMap, empty: &[bool], form_mm: &[f64], radius_mm: f64) -> Vec<
     (0..empty.len()).map(|at| empty[at] && any_within(map, form_mm, at, back_mm, |o| core[o])).collect()
 }
 
-fn any_within(map: &VaultMap, form_mm: &[f64], at: usize, reach_mm: f64, hit: impl Fn(usize) -> bool) -> bool {
+fn any_within(
+    map: &VaultMap,
+    form_mm: &[f64],
+    at: usize,
+    reach_mm: f64,
+    hit: impl Fn(usize) -> bool,
+) -> bool {
     let chart = &map.chart;
     let reach_rad = reach_mm / form_mm[at].max(30.0);
     let d = chart.direction_at(at);

@@ -78,5 +78,8 @@ fn bounds(done: &Completed, to_open: &[f32], grid: &crate::model::Grid) -> ([usi
         }
     }
     let clamp = |x: f64, a: usize| x.clamp(0.0, grid.dims[a] as f64 - 1.0);
-    (std::array::from_fn(|a| clamp(low[a].floor(), a) as usize), std::array::from_fn(|a| clamp(high[a].ceil(), a) as usize))
+    (
+        std::array::from_fn(|a| clamp(low[a].floor(), a) as usize),
+        std::array::from_fn(|a| clamp(high[a].ceil(), a) as usize),
+    )
 }

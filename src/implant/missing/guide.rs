@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::chart::Chart;
 use super::local::{Local, Skull};
-use super::plate::{Plate, laplacian, smooth};
+use super::plate::{Guide, Plate, smooth};
 
 /// Pretend cuts wanted.
 const SITES: usize = 8;
@@ -31,23 +31,21 @@ pub(super) enum Sheet {
     Inner,
 }
 
-/// Laplacians the two guides ask for, per cell; zero where they have nothing to say.
-pub(super) struct Guides {
-    form: Vec<f64>,
-    mirror: Vec<f64>,
+/// The fields whose bends may guide a plate; NaN where they have nothing to say.
+pub(super) struct Guides<'a> {
+    form_mm: &'a [f64],
+    mirror_mm: Vec<f64>,
 }
 
-impl Guides {
-    pub(super) fn new(chart: &Chart, form_mm: &[f64], mirrored_mm: &[f64], radius_mm: f64) -> Self {
+impl<'a> Guides<'a> {
+    pub(super) fn new(chart: &Chart, form_mm: &'a [f64], mirrored_mm: &[f64], radius_mm: f64) -> Self {
         let sigma_cells = MIRROR_SIGMA_MM / (chart.step_rad * radius_mm);
-        let smoothed = smooth(chart.n, mirrored_mm, sigma_cells);
-        let ask = |values: &[f64]| (0..chart.len()).map(|at| laplacian(chart.n, values, at).unwrap_or(0.0)).collect();
-        Self { form: ask(form_mm), mirror: ask(&smoothed) }
+        Self { form_mm, mirror_mm: smooth(chart.n, mirrored_mm, sigma_cells) }
     }
 
-    /// The two together, weighted.
-    pub(super) fn target(&self, w: &Weights) -> Vec<f64> {
-        self.form.iter().zip(&self.mirror).map(|(f, m)| w.form * f + w.mirror * m).collect()
+    /// The two, weighted.
+    pub(super) fn weighted(&self, w: &Weights) -> [Guide<'_>; 2] {
+        [(w.form, self.form_mm), (w.mirror, &self.mirror_mm)]
     }
 }
 
@@ -108,7 +106,9 @@ struct Trial {
 impl Trial {
     fn rms_mm(&self, w: &Weights) -> f64 {
         let sum: f64 = (0..self.plain_mm.len())
-            .map(|i| (self.plain_mm[i] + w.form * self.by_form_mm[i] + w.mirror * self.by_mirror_mm[i]).powi(2))
+            .map(|i| {
+                (self.plain_mm[i] + w.form * self.by_form_mm[i] + w.mirror * self.by_mirror_mm[i]).powi(2)
+            })
             .sum();
         (sum / self.plain_mm.len() as f64).sqrt()
     }
@@ -146,8 +146,10 @@ fn try_sites(skull: &Skull<'_>, local: &Local, missing: &[bool], scale: f64) -> 
         .filter(|axis| has_room(skull, axis, reach_rad + 0.7 * clear_rad))
         .take(SITES)
         .collect();
-    let results: Vec<Option<(Trial, Trial)>> =
-        candidates.par_iter().map(|axis| trial(skull, local, missing, *axis, scale, reach_rad + clear_rad)).collect();
+    let results: Vec<Option<(Trial, Trial)>> = candidates
+        .par_iter()
+        .map(|axis| trial(skull, local, missing, *axis, scale, reach_rad + clear_rad))
+        .collect();
     results.into_iter().flatten().collect()
 }
 
@@ -186,7 +188,8 @@ fn trial(
     let cut: Vec<bool> = (0..chart.len())
         .map(|at| {
             let (x, y) = chart.offset_rad((at % chart.n) as f64, (at / chart.n) as f64);
-            let there = [x / scale / local.chart.step_rad + middle, y / scale / local.chart.step_rad + middle];
+            let there =
+                [x / scale / local.chart.step_rad + middle, y / scale / local.chart.step_rad + middle];
             local.chart.nearest(there).is_some_and(|m| missing[m])
         })
         .collect();
@@ -202,17 +205,21 @@ fn trial(
     let to_kept = chart.distance_cells(&kept);
     let from_rim_mm: Vec<f64> = held.iter().map(|&at| f64::from(to_kept[at]) * SITE_STEP_MM).collect();
     let domain: Vec<bool> = (0..chart.len())
-        .map(|at| grown[at] || (f64::from(to_cut[at]) * SITE_STEP_MM <= SITE_BAND_MM && site.outer_mm[at].is_finite()))
+        .map(|at| {
+            grown[at]
+                || (f64::from(to_cut[at]) * SITE_STEP_MM <= SITE_BAND_MM && site.outer_mm[at].is_finite())
+        })
         .collect();
     let plate = Plate::new(chart.n, &domain, &grown)?;
     let (mirrored_outer, mirrored_inner) = skull.measure_mirrored(chart);
     let sheet = |values: &[f64], mirrored: &[f64]| {
         // What is held out must not reach the band through the smoothing.
-        let seen: Vec<f64> = (0..chart.len()).map(|at| if grown[at] { f64::NAN } else { values[at] }).collect();
+        let seen: Vec<f64> =
+            (0..chart.len()).map(|at| if grown[at] { f64::NAN } else { values[at] }).collect();
         let smoothed = smooth(chart.n, &seen, 1.0);
         let guides = Guides::new(chart, &site.form_mm, mirrored, radius_mm);
         let solve = |form: f64, mirror: f64| {
-            plate.solve(&smoothed, &guides.target(&Weights { form, mirror }), &site.form_mm)
+            plate.solve(&smoothed, &guides.weighted(&Weights { form, mirror }), &site.form_mm)
         };
         let (plain, form, mirror) = (solve(0.0, 0.0), solve(1.0, 0.0), solve(0.0, 1.0));
         Trial {

@@ -9,8 +9,8 @@
 //! zygomatic arch nor a plate inside the head becomes skull. The plane of symmetry is a trimmed fit of the mirrored
 //! vault on itself. Cells of the vault without bone, opened by the width of a fine gap, are the defect; openings at the
 //! vault's lower border that the other side has too are natural. Around each defect the radii are measured again on a
-//! chart of 1 mm; the band that a thin plate may stand on is found by marching inwards from sound bone, so that a
-//! sunken rim is predicted and not trusted. The fill minimises ‖L r − Σ w L g‖² with the band fixed, guides g: the
+//! chart of 1 mm; a thin plate through the bone farther out predicts the rim, and bone below that has sunk: it is
+//! predicted and not trusted. The fill minimises ∫ |H(r) − Σ w H(g)|², H the second differences, with the band fixed, guides g: the
 //! vault's smooth form and the smoothed mirror image; the weights are chosen per case and per table by pretending to
 //! cut the surviving bone, and the held-out errors by distance from the rim are the predicted standard deviation.
 //!
@@ -21,7 +21,7 @@
 //! must look at (open sinus, rim at the orbit, edge of the scan, size, confidence) is a finding of severity `review`.
 //!
 //! **Limits** Patient z must point to the crown to about 15 degrees. One radius per direction: a rim that turns under
-//! the brow is not seen. The chart's stretch is left out of the Laplacian. Gaps narrower than `fine_gap_width_mm` are
+//! the brow is not seen. The chart's stretch is left out of the plate's bends. Gaps narrower than `fine_gap_width_mm` are
 //! not bridged.
 
 mod chart;

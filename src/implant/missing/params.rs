@@ -34,6 +34,7 @@ struct MissingToml {
     vault_elevation_back_deg: f64,
     defect_area_cm2_review: f64,
     sigma_mm_p95_review: f64,
+    rim_to_border_mm_min: f64,
 }
 
 /// `[missing]`, checked; angles in rad, areas in mm².
@@ -74,6 +75,9 @@ impl MissingParams {
     pub(super) fn sigma_mm_p95_review(&self) -> f64 {
         self.toml.sigma_mm_p95_review
     }
+    pub(super) fn rim_to_border_mm_min(&self) -> f64 {
+        self.toml.rim_to_border_mm_min
+    }
     /// Elevations of the vault's lower border in front, at the side, at the back, rad.
     pub(super) fn vault_elevation_rad(&self) -> [f64; 3] {
         [
@@ -102,6 +106,7 @@ impl TryFrom<MissingToml> for MissingParams {
             ("vault_elevation_side_deg", toml.vault_elevation_side_deg, -35.0, 20.0),
             ("vault_elevation_back_deg", toml.vault_elevation_back_deg, -40.0, 20.0),
             ("defect_area_cm2_review", toml.defect_area_cm2_review, toml.defect_area_cm2_min, 250.0),
+            ("rim_to_border_mm_min", toml.rim_to_border_mm_min, 0.0, 40.0),
             ("sigma_mm_p95_review", toml.sigma_mm_p95_review, 0.1, 5.0),
         ];
         for (key, found, low, high) in ranges {

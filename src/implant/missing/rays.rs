@@ -163,11 +163,13 @@ impl<'a> BoneField<'a> {
             let is_bone = now.excess > 0.0 && now.by_mask;
             match (open, is_bone) {
                 (None, true) => {
-                    let enter = before.map_or(r, |(r0, s0)| self.crossing(&at, (r0, s0.excess), (r, now.excess)));
+                    let enter =
+                        before.map_or(r, |(r0, s0)| self.crossing(&at, (r0, s0.excess), (r, now.excess)));
                     open = Some(enter);
                 }
                 (Some(enter_mm), false) => {
-                    let exit_mm = before.map_or(r, |(r0, s0)| self.crossing(&at, (r0, s0.excess), (r, now.excess)));
+                    let exit_mm =
+                        before.map_or(r, |(r0, s0)| self.crossing(&at, (r0, s0.excess), (r, now.excess)));
                     open = None;
                     if exit_mm - enter_mm >= BONE_MM_MIN {
                         runs.push((Run { enter_mm, exit_mm }, air.take()));

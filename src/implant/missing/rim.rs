@@ -3,13 +3,10 @@
 use super::chart::Chart;
 use super::plate::Plate;
 
-/// Cells from the accepted bone within which a plate's continuation is held against the next bone. Beyond, the
-/// plate's own error would condemn sound bone.
-const REACH_CELLS: f32 = 2.5;
-/// Cells grown onto an edge: the scanner's blur and the cut itself.
+/// Cells grown onto an edge: the scanner's blur, the cut itself, and the first dip of a sunken rim.
 const GROW_CELLS: f32 = 2.0;
-/// Rounds of the march inwards; each gains up to `REACH_CELLS`.
-const ROUNDS: usize = 10;
+/// Bone may stand this many times farther above the prediction than below: a rim sinks, it does not rise.
+const ABOVE: f64 = 3.0;
 
 /// What a sheet of radii is solved on.
 pub(super) struct Band {
@@ -18,8 +15,12 @@ pub(super) struct Band {
     pub(super) unknown: Vec<bool>,
 }
 
-/// Marches from sound bone toward the hole: a plate through what is accepted so far predicts the next cells, and
-/// those that agree within `agreement_mm` are accepted too. `start` are the cells not believed at first.
+/// A plate through the bone farther out predicts the cells near the hole (`start`, `width_cells` wide); those that
+/// lie more than `agreement_mm` below it have sunk. How far the plate itself errs is seen on the outer quarter of that
+/// ring, where no rim has sunk, and is granted on top.
+///
+/// Not a march inwards ring by ring: that follows a rim that sinks gently and then believes its slope.
+#[allow(clippy::too_many_arguments)] // one sheet of radii and everything that is known of its cells
 pub(super) fn settle(
     chart: &Chart,
     domain: &[bool],
@@ -28,28 +29,26 @@ pub(super) fn settle(
     values_mm: &[f64],
     form_mm: &[f64],
     agreement_mm: f64,
+    width_cells: f64,
 ) -> Band {
-    let zeros = vec![0.0; chart.len()];
     let mut unknown: Vec<bool> =
         (0..chart.len()).map(|at| domain[at] && (start[at] || !values_mm[at].is_finite())).collect();
-    for _ in 0..ROUNDS {
-        let Some(plate) = Plate::new(chart.n, domain, &unknown) else { break };
-        let predicted = plate.solve(values_mm, &zeros, form_mm);
-        let known: Vec<bool> = (0..chart.len()).map(|at| domain[at] && !unknown[at]).collect();
-        let to_known = chart.distance_cells(&known);
-        let mut accepted = 0;
+    if let Some(plate) = Plate::new(chart.n, domain, &unknown) {
+        let predicted = plate.solve(values_mm, &[], form_mm);
+        let to_hole = chart.distance_cells(missing);
+        let mut errors: Vec<f64> = (0..chart.len())
+            .filter(|&at| unknown[at] && start[at] && f64::from(to_hole[at]) > 0.75 * width_cells)
+            .map(|at| (values_mm[at] - predicted[at]).abs())
+            .filter(|e| e.is_finite())
+            .collect();
+        errors.sort_by(f64::total_cmp);
+        let granted_mm = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
+        let limit_mm = agreement_mm + granted_mm;
         for at in 0..chart.len() {
-            let agrees = unknown[at]
-                && !missing[at]
-                && to_known[at] <= REACH_CELLS
-                && (values_mm[at] - predicted[at]).abs() <= agreement_mm;
-            if agrees {
+            let above_mm = values_mm[at] - predicted[at];
+            if unknown[at] && !missing[at] && above_mm >= -limit_mm && above_mm <= ABOVE * limit_mm {
                 unknown[at] = false;
-                accepted += 1;
             }
-        }
-        if accepted == 0 {
-            break;
         }
     }
     // Only what hangs on the hole is its rim; a dent elsewhere is the patient's own form.

@@ -22,11 +22,13 @@ pub(super) fn describe(skull: &Skull<'_>, done: &Completed) -> Defect {
     for at in (0..chart.len()).filter(|&at| done.missing[at]) {
         let cell_mm2 = chart.area_mm2(&done.outer_mm, at);
         area_mm2 += cell_mm2;
-        sum += (chart.centre + chart.direction_at(at) * 0.5 * (done.outer_mm[at] + done.inner_mm[at])) * cell_mm2;
+        sum += (chart.centre + chart.direction_at(at) * 0.5 * (done.outer_mm[at] + done.inner_mm[at]))
+            * cell_mm2;
         sigmas.push(done.sigma_mm[at]);
     }
     sigmas.sort_by(f64::total_cmp);
-    let percentile = |p: f64| sigmas.get(((sigmas.len().max(1) - 1) as f64 * p) as usize).copied().unwrap_or(f64::NAN);
+    let percentile =
+        |p: f64| sigmas.get(((sigmas.len().max(1) - 1) as f64 * p) as usize).copied().unwrap_or(f64::NAN);
     let middle = if area_mm2 > 0.0 { sum / area_mm2 } else { chart.centre + chart.axis };
     Defect {
         area_mm2,
@@ -100,7 +102,7 @@ pub(super) fn findings(
             .at(place),
         );
     }
-    out.extend(below_vault(skull, done));
+    out.extend(below_vault(skull, done, params));
     out.extend(open_sinus(skull, done, params));
     let sites = done.outer_lesson.sites;
     if sites < 3 {
@@ -154,33 +156,36 @@ pub(super) fn findings(
     out
 }
 
-/// The defect runs out of the vault: into an orbit in front, toward the skull base elsewhere.
-fn below_vault(skull: &Skull<'_>, done: &Completed) -> Option<Finding> {
+/// The defect comes near the vault's lower border: an orbit in front, the skull base elsewhere.
+fn below_vault(skull: &Skull<'_>, done: &Completed, params: &MissingParams) -> Option<Finding> {
     let chart = &done.local.chart;
-    let at_border: Vec<usize> = (0..chart.len())
-        .filter(|&at| done.missing[at] && chart.neighbours(at).any(|o| !done.local.in_zone[o]))
+    let below: Vec<bool> = done.local.in_zone.iter().map(|z| !z).collect();
+    let to_border = chart.distance_cells(&below);
+    let step_mm = chart.step_rad * skull.map.form.radius_mm(chart.axis);
+    let away_mm = |at: usize| f64::from(to_border[at]) * step_mm;
+    let low: Vec<usize> = (0..chart.len())
+        .filter(|&at| done.missing[at] && away_mm(at) < params.rim_to_border_mm_min())
         .collect();
-    if at_border.is_empty() {
-        return None;
-    }
-    let place = mean_place(done, &at_border);
-    let length_mm = extent_mm(done, &at_border);
+    let nearest_mm = low.iter().map(|&at| away_mm(at)).reduce(f64::min)?;
+    let lowest: Vec<usize> = low.iter().copied().filter(|&at| away_mm(at) < nearest_mm + 1.5).collect();
+    let place = mean_place(done, &lowest);
     let (azimuth, _) = skull.zone.azimuth_elevation((place - chart.centre).normalize());
     let (id, what) = if azimuth.abs().to_degrees() < 60.0 {
         ("orbit-rim", "the rim's lower end lies at the roof of the orbit")
     } else {
-        ("rim-below-vault", "the defect runs out of the vault toward the base of the skull")
+        ("rim-below-vault", "the defect reaches toward the base of the skull")
     };
     Some(
         Finding::new(
             id,
             Severity::Review,
             format!(
-                "{what} over {length_mm:.0} mm, where rays from inside do not see the bone's edge: finish the plan \
-                 there by hand"
+                "{what}: {nearest_mm:.0} mm above the vault's lower border (at least {:.0} mm wanted), where rays from \
+                 inside do not see all of the bone's edge; finish the plan there by hand",
+                params.rim_to_border_mm_min()
             ),
         )
-        .measured(length_mm, 0.0, "mm")
+        .measured(nearest_mm, params.rim_to_border_mm_min(), "mm")
         .at([place.x, place.y, place.z]),
     )
 }
@@ -196,7 +201,10 @@ fn open_sinus(skull: &Skull<'_>, done: &Completed, params: &MissingParams) -> Op
         let d = chart.direction_at(at);
         // In front of the lumen: is there an anterior table?
         let in_rim = matches!(done.cells[at], Cell::Missing | Cell::Sunken);
-        if in_rim && highest_hu(skull, chart.centre + d * to_mm, chart.centre + d * (done.outer_mm[at] + 2.0)) < wall_hu {
+        if in_rim
+            && highest_hu(skull, chart.centre + d * to_mm, chart.centre + d * (done.outer_mm[at] + 2.0))
+                < wall_hu
+        {
             open.push(at);
             continue;
         }
@@ -264,5 +272,9 @@ fn place(done: &Completed, at: usize) -> Vector3<f64> {
 /// Largest distance between two of the cells, mm.
 fn extent_mm(done: &Completed, cells: &[usize]) -> f64 {
     let places: Vec<Vector3<f64>> = cells.iter().map(|&at| place(done, at)).collect();
-    places.iter().enumerate().flat_map(|(i, p)| places[..i].iter().map(move |q| (p - q).norm())).fold(0.0, f64::max)
+    places
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| places[..i].iter().map(move |q| (p - q).norm()))
+        .fold(0.0, f64::max)
 }

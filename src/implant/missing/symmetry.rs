@@ -47,7 +47,8 @@ pub(super) fn fit_symmetry(map: &VaultMap, zone: &VaultZone) -> Result<Fitted, M
         return Err(MissingError::NoSymmetry { places: places.len() });
     };
     let mirror = plane(map, found);
-    let mut distances: Vec<f64> = residuals(map, &places, &mirror).into_iter().flatten().map(f64::abs).collect();
+    let mut distances: Vec<f64> =
+        residuals(map, &places, &mirror).into_iter().flatten().map(f64::abs).collect();
     if distances.len() < 500 {
         return Err(MissingError::NoSymmetry { places: distances.len() });
     }
@@ -69,7 +70,8 @@ fn places(map: &VaultMap, zone: &VaultZone) -> Vec<Place> {
                 return None;
             }
             let sa = (map.outer_mm[at + 2] - map.outer_mm[at - 2]) / (4.0 * chart.step_rad * r);
-            let sb = (map.outer_mm[at + 2 * chart.n] - map.outer_mm[at - 2 * chart.n]) / (4.0 * chart.step_rad * r);
+            let sb = (map.outer_mm[at + 2 * chart.n] - map.outer_mm[at - 2 * chart.n])
+                / (4.0 * chart.step_rad * r);
             let cosine = 1.0 / (1.0 + sa * sa + sb * sb).sqrt();
             // Steep places are rims and bumps.
             (cosine > 0.6).then(|| Place { p: chart.centre + d * r, cosine })

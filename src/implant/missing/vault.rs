@@ -99,7 +99,9 @@ pub(super) fn find_centre(field: &BoneField<'_>, bone: &Bone) -> Result<(Vector3
             return Err(MissingError::NoVault { cells: places.len() });
         };
         let cap: Vec<Vector3<f64>> = places.into_iter().filter(|p| p.z > top - 0.9 * radius_mm).collect();
-        let Some((c, r)) = robust_sphere(&cap) else { return Err(MissingError::NoVault { cells: cap.len() }) };
+        let Some((c, r)) = robust_sphere(&cap) else {
+            return Err(MissingError::NoVault { cells: cap.len() });
+        };
         // Heads are longer than wide: outside this range the fit caught something else.
         if !(45.0..110.0).contains(&r) {
             return Err(MissingError::VaultSize { radius_mm: r });
@@ -176,7 +178,11 @@ pub(super) struct RoughForm {
 fn monomials(d: Vector3<f64>) -> [f64; 25] {
     // All monomials of degree four and of degree three: together they span the harmonics up to degree four.
     let (x, y, z) = (d.x, d.y, d.z);
-    let (p, q, s) = ([1.0, x, x * x, x.powi(3), x.powi(4)], [1.0, y, y * y, y.powi(3), y.powi(4)], [1.0, z, z * z, z.powi(3), z.powi(4)]);
+    let (p, q, s) = (
+        [1.0, x, x * x, x.powi(3), x.powi(4)],
+        [1.0, y, y * y, y.powi(3), y.powi(4)],
+        [1.0, z, z * z, z.powi(3), z.powi(4)],
+    );
     let mut out = [0.0; 25];
     let mut at = 0;
     for degree in [3usize, 4] {
@@ -271,8 +277,9 @@ impl VaultMap {
             let expected_mm = map.form.radius_mm(map.chart.direction_at(at));
             let seen = profile.scan_end_mm > expected_mm + 3.0;
             map.outside[at] = !seen;
-            map.shells[at] =
-                profile.nearest_shell(expected_mm, SHELL_WITHIN_MM).filter(|s| s.outer_mm < profile.scan_end_mm - 0.5);
+            map.shells[at] = profile
+                .nearest_shell(expected_mm, SHELL_WITHIN_MM)
+                .filter(|s| s.outer_mm < profile.scan_end_mm - 0.5);
             map.thin[at] =
                 profile.has_mask_between(expected_mm - SHELL_WITHIN_MM - 4.0, expected_mm + SHELL_WITHIN_MM);
             if let Some(shell) = map.shells[at] {
