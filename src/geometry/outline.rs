@@ -55,7 +55,8 @@ fn fill_triangle(c: &[[f64; 2]; 3], n: [usize; 2], shadow: &mut [bool]) {
         ((lo - 0.5).ceil().max(0.0) as usize, ((hi - 0.5).floor().max(0.0) as usize).min(n[a] - 1))
     };
     let ((i0, i1), (j0, j1)) = (range(0), range(1));
-    let side = |p: [f64; 2], q: [f64; 2], x: f64, y: f64| (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]);
+    let side =
+        |p: [f64; 2], q: [f64; 2], x: f64, y: f64| (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]);
     for j in j0..=j1 {
         for i in i0..=i1 {
             let (x, y) = (i as f64 + 0.5, j as f64 + 0.5);
@@ -130,7 +131,11 @@ fn neighbours(at: usize, n: [usize; 2]) -> impl Iterator<Item = usize> {
 /// Walks the cells' edges with the shadow on the left: middles of the edges, in cells.
 fn follow_border(shadow: &[bool], n: [usize; 2]) -> Vec<[f64; 2]> {
     let inside = |i: i64, j: i64| {
-        i >= 0 && j >= 0 && (i as usize) < n[0] && (j as usize) < n[1] && shadow[j as usize * n[0] + i as usize]
+        i >= 0
+            && j >= 0
+            && (i as usize) < n[0]
+            && (j as usize) < n[1]
+            && shadow[j as usize * n[0] + i as usize]
     };
     let Some(first) = shadow.iter().position(|&s| s) else { return Vec::new() };
     // The lowest row's first cell: its lower edge, walked towards +x, is on the border.

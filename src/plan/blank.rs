@@ -12,7 +12,8 @@ const BALL_PAST_MM: f64 = 1.0;
 /// Least z that the blank must reach down to and up to, part mm.
 fn z_needed(shape: &Shape, radii: &Radii, p: &PlanToml) -> (f64, f64) {
     // op20's finishing ball passes the rim's lowest outer end by its radius and must stay above the fixture's face.
-    let low = (shape.min_mm[2] - p.blank_allowance_bone_mm).min(shape.rim_z_min_mm - radii.finish_mm - BALL_PAST_MM);
+    let low = (shape.min_mm[2] - p.blank_allowance_bone_mm)
+        .min(shape.rim_z_min_mm - radii.finish_mm - BALL_PAST_MM);
     // op10's rim ball passes the rim's highest outer end likewise.
     let high = (shape.max_mm[2] + p.blank_allowance_outer_mm)
         .max(shape.rim_z_max_mm + radii.rim_mm + p.rim_overrun_mm + BALL_PAST_MM);
@@ -46,7 +47,8 @@ pub(super) fn choose(
         return Err(PlanError::NoBlank {
             material: material.into(),
             needed: format!("{:.1} x {:.1} x {:.1}", need[0], need[1], need[2]),
-            largest: largest.map_or("none".into(), |b| format!("{} x {} x {}", b.size_mm[0], b.size_mm[1], b.size_mm[2])),
+            largest: largest
+                .map_or("none".into(), |b| format!("{} x {} x {}", b.size_mm[0], b.size_mm[1], b.size_mm[2])),
         });
     };
     let size = if fits(blank.size_mm) { blank.size_mm } else { turned(blank) };
@@ -57,6 +59,8 @@ pub(super) fn choose(
     let bone_side = ((op20 + slack - op10) / 2.0).clamp(0.0, slack);
     let middle = |a: usize| 0.5 * (shape.min_mm[a] + shape.max_mm[a]);
     let z_min = low - bone_side;
-    let corner = |sign: f64, z: f64| Point::new([middle(0) + sign * size[0] / 2.0, middle(1) + sign * size[1] / 2.0, z]);
+    let corner = |sign: f64, z: f64| {
+        Point::new([middle(0) + sign * size[0] / 2.0, middle(1) + sign * size[1] / 2.0, z])
+    };
     Ok((blank.clone(), BoxPart { min_mm: corner(-1.0, z_min), max_mm: corner(1.0, z_min + size[2]) }))
 }

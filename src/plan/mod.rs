@@ -69,7 +69,9 @@ pub enum PlanError {
         expected: String,
     },
     /// A key names something the shop does not have.
-    #[error("{key} names {name:?}, which the shop does not have; it has: {known}. Name one of these or add it to the shop")]
+    #[error(
+        "{key} names {name:?}, which the shop does not have; it has: {known}. Name one of these or add it to the shop"
+    )]
     Unknown {
         /// The key that names it.
         key: &'static str,
@@ -79,7 +81,9 @@ pub enum PlanError {
         known: String,
     },
     /// The mesh is no body.
-    #[error("the implant's mesh is {found}, expected a closed body with a rim; repair the mesh before planning")]
+    #[error(
+        "the implant's mesh is {found}, expected a closed body with a rim; repair the mesh before planning"
+    )]
     Mesh {
         /// What is wrong.
         found: String,

@@ -95,7 +95,12 @@ impl TryFrom<PlanToml> for PlanParams {
             ("tab_recess_mm", t.tab_recess_mm, 0.0, 2.0),
             ("pin_diameter_mm", t.pin_diameter_mm, 2.0, 20.0),
             ("pin_second_diameter_mm", t.pin_second_diameter_mm, 2.0, 20.0),
-            ("pin_from_edge_mm", t.pin_from_edge_mm, t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0, 50.0),
+            (
+                "pin_from_edge_mm",
+                t.pin_from_edge_mm,
+                t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0,
+                50.0,
+            ),
             ("clamp_below_top_mm", t.clamp_below_top_mm, 0.5, 20.0),
             ("clearance_mm", t.clearance_mm, 2.0, 100.0),
             ("fixture_face_above_travel_min_mm", t.fixture_face_above_travel_min_mm, 0.0, 500.0),
@@ -115,14 +120,21 @@ impl TryFrom<PlanToml> for PlanParams {
         let step = (t.pin_diameter_mm - t.pin_second_diameter_mm).abs();
         if step < 1.0 {
             let found = format!("{} beside pin_diameter_mm {}", t.pin_second_diameter_mm, t.pin_diameter_mm);
-            return Err(bad("pin_second_diameter_mm", found, "1 mm more or less, so that the blank seats one way".into()));
+            return Err(bad(
+                "pin_second_diameter_mm",
+                found,
+                "1 mm more or less, so that the blank seats one way".into(),
+            ));
         }
-        let frame = t.lane_mm + t.pin_from_edge_mm + t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0;
+        let frame =
+            t.lane_mm + t.pin_from_edge_mm + t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0;
         if t.blank_margin_mm < frame {
             let expected = format!("{frame} or more: lane, 1 mm of wall, pin and its distance from the edge");
             return Err(bad("blank_margin_mm", t.blank_margin_mm.to_string(), expected));
         }
-        for (key, list) in [("rough_tools", &t.rough_tools), ("finish_tools", &t.finish_tools), ("rim_tools", &t.rim_tools)] {
+        for (key, list) in
+            [("rough_tools", &t.rough_tools), ("finish_tools", &t.finish_tools), ("rim_tools", &t.rim_tools)]
+        {
             if list.is_empty() {
                 return Err(bad(key, "empty".into(), "at least one T number".into()));
             }

@@ -17,7 +17,10 @@ pub(super) fn pins(stock: &BoxPart, p: &PlanToml) -> Vec<Pin> {
     let y = 0.5 * (stock.min_mm.mm[1] + stock.max_mm.mm[1]);
     vec![
         Pin { centre_xy_mm: [stock.min_mm.mm[0] + p.pin_from_edge_mm, y], diameter_mm: p.pin_diameter_mm },
-        Pin { centre_xy_mm: [stock.max_mm.mm[0] - p.pin_from_edge_mm, y], diameter_mm: p.pin_second_diameter_mm },
+        Pin {
+            centre_xy_mm: [stock.max_mm.mm[0] - p.pin_from_edge_mm, y],
+            diameter_mm: p.pin_second_diameter_mm,
+        },
     ]
 }
 
@@ -34,7 +37,10 @@ pub(super) fn fixtures(stock: &BoxPart, pins: &[Pin], p: &PlanToml) -> Vec<Fixtu
         let mut add = |name: String, body: BoxPart| out.push(Fixture { name, setups: vec![setup], body });
         add(
             "fixture plate".into(),
-            body([lo[0] - PLATE_MM, lo[1] - PLATE_MM, plate.0], [hi[0] + PLATE_MM, hi[1] + PLATE_MM, plate.1]),
+            body(
+                [lo[0] - PLATE_MM, lo[1] - PLATE_MM, plate.0],
+                [hi[0] + PLATE_MM, hi[1] + PLATE_MM, plate.1],
+            ),
         );
         for pin in pins {
             let ([x, y], r) = (pin.centre_xy_mm, pin.diameter_mm / 2.0);

@@ -43,7 +43,12 @@ pub fn read_shop(machines: &str, tools: &str, materials: &str, stock: &str) -> R
     for b in &stock {
         if !materials.contains_key(&b.material) {
             let known = materials.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(value("stock.toml", format!("{}: material", b.name), &b.material, &format!("one of {known}")));
+            return Err(value(
+                "stock.toml",
+                format!("{}: material", b.name),
+                &b.material,
+                &format!("one of {known}"),
+            ));
         }
         for s in b.size_mm {
             positive("stock.toml", format!("{}: size_mm", b.name), s)?;
@@ -66,7 +71,10 @@ pub fn shipped_shop() -> Result<Shop, PlanError> {
 }
 
 fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, PlanError> {
-    toml::from_str(text).map_err(|e| PlanError::ShopFile { file: file.into(), message: e.to_string().trim().replace('\n', " ") })
+    toml::from_str(text).map_err(|e| PlanError::ShopFile {
+        file: file.into(),
+        message: e.to_string().trim().replace('\n', " "),
+    })
 }
 
 fn value(file: &'static str, place: String, found: &str, expected: &str) -> PlanError {
@@ -74,7 +82,11 @@ fn value(file: &'static str, place: String, found: &str, expected: &str) -> Plan
 }
 
 fn positive(file: &'static str, place: String, v: f64) -> Result<(), PlanError> {
-    if v.is_finite() && v > 0.0 { Ok(()) } else { Err(value(file, place, &v.to_string(), "a positive number")) }
+    if v.is_finite() && v > 0.0 {
+        Ok(())
+    } else {
+        Err(value(file, place, &v.to_string(), "a positive number"))
+    }
 }
 
 fn check_machine(key: &str, m: &MachineTool) -> Result<(), PlanError> {
@@ -82,7 +94,12 @@ fn check_machine(key: &str, m: &MachineTool) -> Result<(), PlanError> {
     for a in 0..3 {
         let (lo, hi) = (m.travel_min_mm[a], m.travel_max_mm[a]);
         if !(lo.is_finite() && hi.is_finite() && lo < hi) {
-            return Err(value(FILE, format!("{key}: travel of axis {a}"), &format!("{lo} to {hi}"), "lowest below highest"));
+            return Err(value(
+                FILE,
+                format!("{key}: travel of axis {a}"),
+                &format!("{lo} to {hi}"),
+                "lowest below highest",
+            ));
         }
         positive(FILE, format!("{key}: rapid_mm_per_min"), m.rapid_mm_per_min[a])?;
         positive(FILE, format!("{key}: acceleration_mm_per_s2"), m.acceleration_mm_per_s2[a])?;
@@ -93,7 +110,12 @@ fn check_machine(key: &str, m: &MachineTool) -> Result<(), PlanError> {
     positive(FILE, format!("{key}: tool_change_s"), m.tool_change_s)?;
     if !(m.spindle_rpm_max.is_finite() && m.spindle_rpm_max > m.spindle_rpm_min) {
         let expected = format!("above spindle_rpm_min {}", m.spindle_rpm_min);
-        return Err(value(FILE, format!("{key}: spindle_rpm_max"), &m.spindle_rpm_max.to_string(), &expected));
+        return Err(value(
+            FILE,
+            format!("{key}: spindle_rpm_max"),
+            &m.spindle_rpm_max.to_string(),
+            &expected,
+        ));
     }
     Ok(())
 }
@@ -112,7 +134,12 @@ fn check_tool(t: &Tool) -> Result<(), PlanError> {
         positive(FILE, place(key), v)?;
     }
     if t.number == 0 || t.flutes == 0 {
-        return Err(value(FILE, place("number, flutes"), &format!("{}, {}", t.number, t.flutes), "1 or more"));
+        return Err(value(
+            FILE,
+            place("number, flutes"),
+            &format!("{}, {}", t.number, t.flutes),
+            "1 or more",
+        ));
     }
     let r = t.corner_radius_mm;
     let corner_is_right = match t.kind {

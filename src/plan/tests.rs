@@ -97,7 +97,15 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         sinus_distance_mm: None,
         findings: Vec::new(),
     };
-    Implant { number: 1, defect: 0, body: mesh.clone(), mesh, part_from_patient: Pose::identity(), holes, facts }
+    Implant {
+        number: 1,
+        defect: 0,
+        body: mesh.clone(),
+        mesh,
+        part_from_patient: Pose::identity(),
+        holes,
+        facts,
+    }
 }
 
 fn peek_plan() -> (Implant, Plan) {
@@ -111,7 +119,9 @@ fn the_blank_holds_the_part_with_lane_and_frame_around_it() {
     let (part, plan) = peek_plan();
     let (lo, hi) = part.mesh.bounds_mm().unwrap();
     for a in 0..2 {
-        assert!(lo[a] - plan.stock.min_mm.mm[a] >= 24.0 - 1e-9 && plan.stock.max_mm.mm[a] - hi[a] >= 24.0 - 1e-9);
+        assert!(
+            lo[a] - plan.stock.min_mm.mm[a] >= 24.0 - 1e-9 && plan.stock.max_mm.mm[a] - hi[a] >= 24.0 - 1e-9
+        );
     }
     assert!(lo[2] - plan.stock.min_mm.mm[2] >= 1.0 && plan.stock.max_mm.mm[2] - hi[2] >= 2.0);
     // 64 + 48 by 52 + 48 mm: the next plate of the list.
@@ -154,7 +164,9 @@ fn tabs_sit_on_the_rim_below_its_outer_edge_no_further_apart_than_the_pitch() {
         let along = |k: usize| {
             let p = &plan.tabs;
             let mut sorted: Vec<&Tab> = p.iter().collect();
-            sorted.sort_by(|a, b| a.centre.mm[1].atan2(a.centre.mm[0]).total_cmp(&b.centre.mm[1].atan2(b.centre.mm[0])));
+            sorted.sort_by(|a, b| {
+                a.centre.mm[1].atan2(a.centre.mm[0]).total_cmp(&b.centre.mm[1].atan2(b.centre.mm[0]))
+            });
             sorted[k % p.len()].centre.mm
         };
         for k in 0..plan.tabs.len() {
@@ -197,7 +209,11 @@ fn nothing_that_holds_the_blank_stands_in_the_lane_or_above_the_blank() {
         }
         if f.name != "fixture plate" {
             for c in [[lo[0], lo[1]], [lo[0], hi[1]], [hi[0], lo[1]], [hi[0], hi[1]]] {
-                assert!(signed_distance_to_outline_mm(&outline, c) > plan.lane_mm + 1.0, "{} in the lane", f.name);
+                assert!(
+                    signed_distance_to_outline_mm(&outline, c) > plan.lane_mm + 1.0,
+                    "{} in the lane",
+                    f.name
+                );
             }
         }
     }
@@ -243,7 +259,10 @@ fn a_hole_without_a_drill_and_a_material_without_an_entry_are_refused() {
 fn an_open_mesh_is_refused() {
     let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
     part.body.triangles.pop();
-    assert!(matches!(plan_part(&part, &shipped_shop().unwrap(), &peek_params()), Err(PlanError::Mesh { .. })));
+    assert!(matches!(
+        plan_part(&part, &shipped_shop().unwrap(), &peek_params()),
+        Err(PlanError::Mesh { .. })
+    ));
 }
 
 #[test]
@@ -282,7 +301,9 @@ fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
     assert!(read(1, "diameter_mm = 8.0", "diameter_mm = -8.0").contains("T1: diameter_mm"));
     assert!(read(1, "number = 2\n", "number = 1\n").contains("number 1"));
     assert!(read(1, "corner_radius_mm = 3.0", "corner_radius_mm = 2.0").contains("T11: corner_radius_mm"));
-    assert!(read(2, "density_g_per_cm3 = 1.3", "density_g_per_cm3 = nan").contains("peek: density_g_per_cm3"));
+    assert!(
+        read(2, "density_g_per_cm3 = 1.3", "density_g_per_cm3 = nan").contains("peek: density_g_per_cm3")
+    );
     assert!(read(2, "density_g_per_cm3 = 1.3", "density = 1.3").contains("materials.toml"));
     assert!(read(3, "material = \"peek\"", "material = \"peak\"").contains("peak"));
 }
@@ -302,7 +323,9 @@ fn parameters_that_cannot_be_are_refused_by_key() {
     assert!(refusal("lane_mm = 10.0", "lane_mm = nan").contains("plan.lane_mm"));
     assert!(refusal("tab_pitch_mm_max = 40.0", "tab_pitch_mm_max = 41.0").contains("plan.tab_pitch_mm_max"));
     assert!(refusal("tab_count_min = 4", "tab_count_min = 3").contains("plan.tab_count_min"));
-    assert!(refusal("pin_second_diameter_mm = 6.0", "pin_second_diameter_mm = 8.0").contains("seats one way"));
+    assert!(
+        refusal("pin_second_diameter_mm = 6.0", "pin_second_diameter_mm = 8.0").contains("seats one way")
+    );
     assert!(refusal("blank_margin_mm = 24.0", "blank_margin_mm = 18.0").contains("plan.blank_margin_mm"));
     assert!(refusal("scallop_mm = 0.008", "scallop = 0.008").contains("scallop"));
 }

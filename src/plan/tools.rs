@@ -30,12 +30,23 @@ impl Depths {
         let bowl = shape.bowl_z_max_mm - bottom;
         let outer = top - (shape.rim_z_min_mm - radii.finish_mm);
         // A drill's full diameter leaves the outer surface: half its diameter covers any point of 90° or more.
-        let drill = implant.holes.iter().map(|h| h.centre.mm[2] + h.diameter_mm / 2.0 - bottom).fold(0.0, f64::max);
-        Self { rough_mm: lane.max(bowl).max(outer), finish_mm: bowl.max(outer), rim_mm: lane, drill_mm: drill }
+        let drill =
+            implant.holes.iter().map(|h| h.centre.mm[2] + h.diameter_mm / 2.0 - bottom).fold(0.0, f64::max);
+        Self {
+            rough_mm: lane.max(bowl).max(outer),
+            finish_mm: bowl.max(outer),
+            rim_mm: lane,
+            drill_mm: drill,
+        }
     }
 }
 
-fn listed<'a>(shop: &'a Shop, key: &'static str, numbers: &[u32], kinds: &[ToolKind]) -> Result<Vec<&'a Tool>, PlanError> {
+fn listed<'a>(
+    shop: &'a Shop,
+    key: &'static str,
+    numbers: &[u32],
+    kinds: &[ToolKind],
+) -> Result<Vec<&'a Tool>, PlanError> {
     numbers
         .iter()
         .map(|n| {
@@ -48,7 +59,11 @@ fn listed<'a>(shop: &'a Shop, key: &'static str, numbers: &[u32], kinds: &[ToolK
                 return Ok(tool);
             }
             let found = format!("T{n}, a {:?} tool", tool.kind).to_lowercase();
-            Err(PlanError::Param { key: key.into(), found, expected: format!("one of {kinds:?}").to_lowercase() })
+            Err(PlanError::Param {
+                key: key.into(),
+                found,
+                expected: format!("one of {kinds:?}").to_lowercase(),
+            })
         })
         .collect()
 }
@@ -103,7 +118,11 @@ pub(super) fn choose(
             return Err(PlanError::NoDrill {
                 number: k + 1,
                 diameter_mm: hole.diameter_mm,
-                known: drills.iter().map(|t| format!("T{} D{}", t.number, t.diameter_mm)).collect::<Vec<_>>().join(", "),
+                known: drills
+                    .iter()
+                    .map(|t| format!("T{} D{}", t.number, t.diameter_mm))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
         }
         done.push(hole.diameter_mm);

@@ -33,7 +33,9 @@ pub enum PostError {
         setup: u32,
     },
     /// An operation of a setup the plan does not have.
-    #[error("operation {operation:?} belongs to setup {setup}, the plan has {known}; plan and toolpath are of different cases")]
+    #[error(
+        "operation {operation:?} belongs to setup {setup}, the plan has {known}; plan and toolpath are of different cases"
+    )]
     UnknownSetup {
         /// Name of the operation.
         operation: String,
@@ -43,7 +45,9 @@ pub enum PostError {
         known: String,
     },
     /// A tool the plan does not have.
-    #[error("operation {operation:?} uses T{tool}, which is not among the plan's tools ({known}); add it to the plan")]
+    #[error(
+        "operation {operation:?} uses T{tool}, which is not among the plan's tools ({known}); add it to the plan"
+    )]
     UnknownTool {
         /// Name of the operation.
         operation: String,
@@ -84,7 +88,9 @@ pub enum PostError {
         max_mm: f64,
     },
     /// Feed or speed the machine does not have.
-    #[error("operation {operation:?}: {what} is {found}, the machine has {least} to {most}; cap it in the toolpath stage")]
+    #[error(
+        "operation {operation:?}: {what} is {found}, the machine has {least} to {most}; cap it in the toolpath stage"
+    )]
     BeyondMachine {
         /// Name of the operation.
         operation: String,

@@ -65,7 +65,10 @@ pub(super) fn tool_words(t: &Tool) -> String {
         ToolKind::Drill => "drill",
         ToolKind::Chamfer => "chamfer mill",
     };
-    format!("T{} {kind} D{} R{} flutes {} stick-out {}", t.number, t.diameter_mm, t.corner_radius_mm, t.flutes, t.stick_out_mm)
+    format!(
+        "T{} {kind} D{} R{} flutes {} stick-out {}",
+        t.number, t.diameter_mm, t.corner_radius_mm, t.flutes, t.stick_out_mm
+    )
 }
 
 struct Writer<'a> {
@@ -110,7 +113,11 @@ impl<'a> Writer<'a> {
         let (plan, setup) = (self.plan, self.setup);
         let size: Vec<String> =
             (0..3).map(|a| format!("{:.1}", plan.stock.max_mm.mm[a] - plan.stock.min_mm.mm[a])).collect();
-        let standard = if plan.material.implant_standard.is_empty() { "no implant grade" } else { &plan.material.implant_standard };
+        let standard = if plan.material.implant_standard.is_empty() {
+            "no implant grade"
+        } else {
+            &plan.material.implant_standard
+        };
         let mut lines = Vec::new();
         if !approved {
             lines.push("DRAFT".to_string());
@@ -119,9 +126,15 @@ impl<'a> Writer<'a> {
         lines.push(title.to_string());
         lines.push(format!("op{}: {}", setup.number, setup.name));
         lines.push(format!("machine: {}", plan.machine.name));
-        lines.push(format!("stock: {} x {} x {} mm, {}, {standard}", size[0], size[1], size[2], plan.material.name));
+        lines.push(format!(
+            "stock: {} x {} x {} mm, {}, {standard}",
+            size[0], size[1], size[2], plan.material.name
+        ));
         let pin = plan.pins.first().map_or(0.0, |p| p.diameter_mm);
-        lines.push(format!("zero {}: axis of the D{pin} pin, blank top face; x along the blank to the second pin, z up", setup.work_offset));
+        lines.push(format!(
+            "zero {}: axis of the D{pin} pin, blank top face; x along the blank to the second pin, z up",
+            setup.work_offset
+        ));
         lines.push("units: mm, mm/min, 1/min".into());
         let tools = tools_by_number(plan);
         let mut used: Vec<u32> = own.iter().map(|o| o.tool).collect();
@@ -183,14 +196,17 @@ impl<'a> Writer<'a> {
             }
         }
         if !matches!(o.moves.first(), Some(Move::Rapid(_))) {
-            return Err(self.bad("the operation does not begin with a rapid".into(), "a rapid over its first cut"));
+            return Err(
+                self.bad("the operation does not begin with a rapid".into(), "a rapid over its first cut")
+            );
         }
         let _ = writeln!(self.text, "({})", comment(&o.name));
         self.motion = "";
         let clearance = self.clearance()?;
         if self.tool != Some(o.tool) {
             if !tools_by_number(self.plan).contains_key(&o.tool) {
-                let known = tools_by_number(self.plan).keys().map(|n| format!("T{n}")).collect::<Vec<_>>().join(", ");
+                let known =
+                    tools_by_number(self.plan).keys().map(|n| format!("T{n}")).collect::<Vec<_>>().join(", ");
                 return Err(PostError::UnknownTool { operation: o.name.clone(), tool: o.tool, known });
             }
             if self.tool.is_some() {
@@ -295,7 +311,9 @@ impl<'a> Writer<'a> {
     fn known_start(&self) -> Result<[Word; 3], PostError> {
         match self.at {
             [Some(x), Some(y), Some(z)] => Ok([x, y, z]),
-            _ => Err(self.bad("a cut begins where the tool's place is not known".into(), "a rapid before it")),
+            _ => {
+                Err(self.bad("a cut begins where the tool's place is not known".into(), "a rapid before it"))
+            }
         }
     }
 
@@ -331,7 +349,13 @@ impl<'a> Writer<'a> {
         self.text.push('\n');
     }
 
-    fn arc(&mut self, to_mm: [f64; 3], centre_mm: [f64; 2], clockwise: bool, feed: f64) -> Result<(), PostError> {
+    fn arc(
+        &mut self,
+        to_mm: [f64; 3],
+        centre_mm: [f64; 2],
+        clockwise: bool,
+        feed: f64,
+    ) -> Result<(), PostError> {
         let to = self.place(to_mm)?;
         let start = self.known_start()?;
         self.word("arc centre x", centre_mm[0])?;
@@ -363,16 +387,21 @@ impl<'a> Writer<'a> {
         // On the perpendicular bisector of the rounded ends both radii are equal.
         let centre = if length >= SHORT_ARC_MM {
             let middle = [0.5 * (s[0] + e[0]), 0.5 * (s[1] + e[1])];
-            let along = ((centre_mm[0] - middle[0]) * chord[0] + (centre_mm[1] - middle[1]) * chord[1]) / (length * length);
+            let along = ((centre_mm[0] - middle[0]) * chord[0] + (centre_mm[1] - middle[1]) * chord[1])
+                / (length * length);
             [centre_mm[0] - along * chord[0], centre_mm[1] - along * chord[1]]
         } else {
             centre_mm
         };
         let (i, j) = (self.word("I", centre[0] - s[0])?, self.word("J", centre[1] - s[1])?);
         let printed = [s[0] + i.mm(), s[1] + j.mm()];
-        let (a, b) = ((s[0] - printed[0]).hypot(s[1] - printed[1]), (e[0] - printed[0]).hypot(e[1] - printed[1]));
+        let (a, b) =
+            ((s[0] - printed[0]).hypot(s[1] - printed[1]), (e[0] - printed[0]).hypot(e[1] - printed[1]));
         if (a - b).abs() > ARC_RADIUS_MM {
-            return Err(self.bad(format!("the arc's radii as printed are {a:.5} and {b:.5} mm"), "radii equal to 0.5 um"));
+            return Err(self.bad(
+                format!("the arc's radii as printed are {a:.5} and {b:.5} mm"),
+                "radii equal to 0.5 um",
+            ));
         }
         // Arcs carry x and y always: a control may read a missing axis as a full circle.
         let mut words = format!("X{} Y{}", to[0], to[1]);
@@ -385,11 +414,19 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn drill(&mut self, xy: [f64; 2], retract_z: f64, bottom_z: f64, peck_mm: f64, feed: f64) -> Result<(), PostError> {
+    fn drill(
+        &mut self,
+        xy: [f64; 2],
+        retract_z: f64,
+        bottom_z: f64,
+        peck_mm: f64,
+        feed: f64,
+    ) -> Result<(), PostError> {
         let top = self.place([xy[0], xy[1], retract_z])?;
         let bottom = self.place([xy[0], xy[1], bottom_z])?;
         if bottom[2] >= top[2] {
-            let found = format!("the hole's bottom {bottom_z:.4} is not below its retract height {retract_z:.4}");
+            let found =
+                format!("the hole's bottom {bottom_z:.4} is not below its retract height {retract_z:.4}");
             return Err(self.bad(found, "a bottom below the retract height"));
         }
         if !(peck_mm >= 0.0 && peck_mm.is_finite()) {

@@ -29,29 +29,33 @@ pub fn setup_sheet_html(
     let setups: Vec<Value> = plan
         .setups
         .iter()
-        .map(|s| context! {
-            number => s.number,
-            name => s.name.clone(),
-            offset => s.work_offset.clone(),
-            file => format!("op{}.ngc", s.number),
-            blocks => programs.iter().find(|p| p.setup == s.number).map_or(0, |p| p.text.lines().count()),
-            svg => drawing(implant, plan, s, &outline),
-            limits => limits(s, operations),
+        .map(|s| {
+            context! {
+                number => s.number,
+                name => s.name.clone(),
+                offset => s.work_offset.clone(),
+                file => format!("op{}.ngc", s.number),
+                blocks => programs.iter().find(|p| p.setup == s.number).map_or(0, |p| p.text.lines().count()),
+                svg => drawing(implant, plan, s, &outline),
+                limits => limits(s, operations),
+            }
         })
         .collect();
     let tools: Vec<Value> = tool_list(plan, operations)
         .tools
         .iter()
-        .map(|e| context! {
-            number => e.tool.number,
-            kind => format!("{:?}", e.tool.kind).to_lowercase(),
-            diameter => format!("{:.2}", e.tool.diameter_mm),
-            corner => format!("{:.2}", e.tool.corner_radius_mm),
-            flutes => e.tool.flutes,
-            flute => format!("{:.1}", e.tool.flute_length_mm),
-            stick_out => format!("{:.1}", e.tool.stick_out_mm),
-            roles => e.roles.join(", "),
-            programs => e.programs.join(", "),
+        .map(|e| {
+            context! {
+                number => e.tool.number,
+                kind => format!("{:?}", e.tool.kind).to_lowercase(),
+                diameter => format!("{:.2}", e.tool.diameter_mm),
+                corner => format!("{:.2}", e.tool.corner_radius_mm),
+                flutes => e.tool.flutes,
+                flute => format!("{:.1}", e.tool.flute_length_mm),
+                stick_out => format!("{:.1}", e.tool.stick_out_mm),
+                roles => e.roles.join(", "),
+                programs => e.programs.join(", "),
+            }
         })
         .collect();
     let standard = &plan.material.implant_standard;
@@ -65,12 +69,16 @@ pub fn setup_sheet_html(
     );
     let tab_words = plan.tabs.first().map_or("none".into(), |t| {
         let thinnest = plan.tabs.iter().map(|t| t.z_max_mm - t.z_min_mm).fold(f64::INFINITY, f64::min);
-        format!("{:.1} mm along the rim, {thinnest:.2} mm thick at the thinnest, bridging a {:.1} mm lane", t.width_mm, plan.lane_mm)
+        format!(
+            "{:.1} mm along the rim, {thinnest:.2} mm thick at the thinnest, bridging a {:.1} mm lane",
+            t.width_mm, plan.lane_mm
+        )
     });
     let mass = implant.facts.mass_g;
     let mut env = Environment::new();
     // The name ends in .html, so values are escaped.
-    env.add_template("sheet.html", include_str!("sheet.html")).map_err(|e| PostError::Sheet(e.to_string()))?;
+    env.add_template("sheet.html", include_str!("sheet.html"))
+        .map_err(|e| PostError::Sheet(e.to_string()))?;
     let template = env.get_template("sheet.html").map_err(|e| PostError::Sheet(e.to_string()))?;
     template
         .render(context! {
@@ -169,14 +177,21 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
         )
     };
     let path = |points: &[[f64; 2]]| -> String {
-        points.iter().map(|p| at(p[0], p[1])).map(|p| format!("{:.2},{:.2}", p[0], p[1])).collect::<Vec<_>>().join(" ")
+        points
+            .iter()
+            .map(|p| at(p[0], p[1]))
+            .map(|p| format!("{:.2},{:.2}", p[0], p[1]))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let (lo, hi) = (plan.stock.min_mm.mm, plan.stock.max_mm.mm);
     let (a, b) = (at(lo[0], lo[1]), at(hi[0], hi[1]));
     let margin = 22.0;
     let (x0, y0) = (a[0].min(b[0]) - margin, a[1].min(b[1]) - margin);
     let (w, h) = ((a[0] - b[0]).abs() + 2.0 * margin, (a[1] - b[1]).abs() + 2.0 * margin);
-    let mut s = format!(r#"<svg viewBox="{x0:.1} {y0:.1} {w:.1} {h:.1}" xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="4">"#);
+    let mut s = format!(
+        r#"<svg viewBox="{x0:.1} {y0:.1} {w:.1} {h:.1}" xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="4">"#
+    );
     s += &rect([lo[0], lo[1]], [hi[0], hi[1]], r##"fill="#e8ecef" stroke="#51606e" stroke-width=".6""##);
     for f in plan.fixtures.iter().filter(|f| f.setups.contains(&setup.number) && f.name.contains("clamp")) {
         let (l, u) = (f.body.min_mm.mm, f.body.max_mm.mm);
@@ -196,16 +211,31 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
         let _ = write!(
             s,
             r##"<polygon points="{}" fill="#e8ecef" stroke="#51606e" stroke-width=".3"/>"##,
-            path(&[corner(-0.3, -half), corner(lane + 0.5, -half), corner(lane + 0.5, half), corner(-0.3, half)])
+            path(&[
+                corner(-0.3, -half),
+                corner(lane + 0.5, -half),
+                corner(lane + 0.5, half),
+                corner(-0.3, half)
+            ])
         );
         let l = at(x + (lane + 3.5) * o[0], y + (lane + 3.5) * o[1]);
-        let _ = write!(s, r#"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1.4">tab {}</text>"#, l[0], l[1], k + 1);
+        let _ = write!(
+            s,
+            r#"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1.4">tab {}</text>"#,
+            l[0],
+            l[1],
+            k + 1
+        );
     }
     let _ = write!(s, r##"<polygon points="{points}" fill="#7fb3d5" stroke="#1f4e79" stroke-width=".5"/>"##);
     for hole in &implant.holes {
         let c = at(hole.centre.mm[0], hole.centre.mm[1]);
         let r = hole.diameter_mm / 2.0;
-        let _ = write!(s, r##"<circle cx="{:.2}" cy="{:.2}" r="{r:.2}" fill="#fff" stroke="#1f4e79" stroke-width=".3"/>"##, c[0], c[1]);
+        let _ = write!(
+            s,
+            r##"<circle cx="{:.2}" cy="{:.2}" r="{r:.2}" fill="#fff" stroke="#1f4e79" stroke-width=".3"/>"##,
+            c[0], c[1]
+        );
     }
     for pin in &plan.pins {
         let c = at(pin.centre_xy_mm[0], pin.centre_xy_mm[1]);
@@ -233,7 +263,11 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
         size[0],
         size[1],
         size[2],
-        if setup.part_from_work.iso.rotation.transform_vector(&nalgebra::Vector3::z()).z < 0.0 { "bone side" } else { "outer side" }
+        if setup.part_from_work.iso.rotation.transform_vector(&nalgebra::Vector3::z()).z < 0.0 {
+            "bone side"
+        } else {
+            "outer side"
+        }
     );
     s
 }

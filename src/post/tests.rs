@@ -162,11 +162,18 @@ fn every_number_reads_back_within_half_its_last_digit() {
 
 #[test]
 fn a_program_starts_safe_and_ends_safe() {
-    let programs = write_programs(&both(vec![start(), Move::Plunge([0.0, 0.0, -1.0])]), &plan("dry"), "case 1 (x)", true).unwrap();
+    let programs = write_programs(
+        &both(vec![start(), Move::Plunge([0.0, 0.0, -1.0])]),
+        &plan("dry"),
+        "case 1 (x)",
+        true,
+    )
+    .unwrap();
     assert_eq!(programs.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(), ["op10.ngc", "op20.ngc"]);
     for p in &programs {
         let lines: Vec<&str> = p.text.lines().collect();
-        let find = |w: &str| lines.iter().position(|l| *l == w).unwrap_or_else(|| panic!("{w} in\n{}", p.text));
+        let find =
+            |w: &str| lines.iter().position(|l| *l == w).unwrap_or_else(|| panic!("{w} in\n{}", p.text));
         let first_motion = lines.iter().position(|l| l.starts_with("G0 ")).unwrap();
         assert!(find("G21 G90 G94 G17 G40 G49 G80") < find("G61") && find("G61") < find("G54"));
         assert!(find("G54") < first_motion);
@@ -179,7 +186,10 @@ fn a_program_starts_safe_and_ends_safe() {
         assert_eq!(lines[lines.len() - 4], "G0 Z10.0000");
         assert!(!p.text.contains("DRAFT") && !p.text.contains("M0\n"));
         assert!(!p.text.contains("M8") && !p.text.contains("M7"), "PEEK is cut dry");
-        assert!(p.text.is_ascii() && p.text.lines().all(|l| l.matches('(').count() <= 1), "comments do not nest");
+        assert!(
+            p.text.is_ascii() && p.text.lines().all(|l| l.matches('(').count() <= 1),
+            "comments do not nest"
+        );
     }
     assert!(programs[0].text.contains("stock: 100.0 x 80.0 x 20.0 mm, PEEK, ASTM F2026"));
     assert!(programs[0].text.contains("T1 flat end mill D8"));
@@ -187,11 +197,16 @@ fn a_program_starts_safe_and_ends_safe() {
 
 #[test]
 fn until_approved_a_program_begins_with_draft_and_a_stop() {
-    let programs = write_programs(&both(vec![start(), Move::Cut([0.0, 0.0, -1.0])]), &plan("dry"), "case", false).unwrap();
+    let programs =
+        write_programs(&both(vec![start(), Move::Cut([0.0, 0.0, -1.0])]), &plan("dry"), "case", false)
+            .unwrap();
     for p in programs {
         assert!(p.text.starts_with("(DRAFT)\n"));
         let stop = p.text.lines().position(|l| l == "M0").expect("a stop");
-        assert!(p.text.lines().take(stop).all(|l| l.starts_with('(')), "nothing before the stop but comments");
+        assert!(
+            p.text.lines().take(stop).all(|l| l.starts_with('(')),
+            "nothing before the stop but comments"
+        );
     }
 }
 
@@ -230,7 +245,13 @@ fn words_are_printed_only_when_they_change() {
 
 #[test]
 fn a_rapid_up_goes_up_first_and_a_rapid_down_goes_down_last() {
-    let text = op10(vec![start(), Move::Cut([0.0, 0.0, -5.0]), Move::Rapid([9.0, 8.0, 3.0]), Move::Rapid([1.0, 2.0, -4.0])]).unwrap();
+    let text = op10(vec![
+        start(),
+        Move::Cut([0.0, 0.0, -5.0]),
+        Move::Rapid([9.0, 8.0, 3.0]),
+        Move::Rapid([1.0, 2.0, -4.0]),
+    ])
+    .unwrap();
     assert!(text.contains("G0 Z3.0000\nX9.0000 Y8.0000\nX1.0000 Y2.0000\nZ-4.0000\n"), "{text}");
 }
 
@@ -243,16 +264,22 @@ fn arcs_have_equal_radii_as_printed() {
         let at = |t: f64| [c[0] + radius * t.cos(), c[1] + radius * t.sin(), -1.0];
         let clockwise = r.unit() < 0.5;
         let end = at(if clockwise { a - turn } else { a + turn });
-        let text = op10(vec![start(), Move::Cut(at(a)), Move::Arc { to: end, centre_xy: c, clockwise }]).unwrap();
+        let text =
+            op10(vec![start(), Move::Cut(at(a)), Move::Arc { to: end, centre_xy: c, clockwise }]).unwrap();
         let word = if clockwise { "G2 " } else { "G3 " };
         let Some(line) = text.lines().find(|l| l.starts_with(word)) else {
             assert!(radius * turn.min(TAU - turn) < 0.0021, "only an arc shorter than 2 um may be straight");
             continue;
         };
-        let value = |l: char| line.split(' ').find(|w| w.starts_with(l)).map(|w| w[1..].parse::<f64>().unwrap()).unwrap();
+        let value = |l: char| {
+            line.split(' ').find(|w| w.starts_with(l)).map(|w| w[1..].parse::<f64>().unwrap()).unwrap()
+        };
         let s = positions(&text)[2];
         let centre = [s[0] + value('I'), s[1] + value('J')];
-        let (p, q) = ((s[0] - centre[0]).hypot(s[1] - centre[1]), (value('X') - centre[0]).hypot(value('Y') - centre[1]));
+        let (p, q) = (
+            (s[0] - centre[0]).hypot(s[1] - centre[1]),
+            (value('X') - centre[0]).hypot(value('Y') - centre[1]),
+        );
         // Four numbers rounded by half of 0.1 um each.
         assert!((p - q).abs() < 2e-4, "{p} {q}");
         // Half way along, the printed arc passes where it was meant to: 2 um is what the budget gives arcs, doubled.
@@ -284,13 +311,25 @@ fn a_full_circle_stays_one_and_a_tiny_arc_does_not_become_one() {
 
 #[test]
 fn holes_are_drilled_from_above_everything_and_the_cycle_is_cancelled() {
-    let hole = |x: f64, peck_mm: f64| Move::Drill { at_xy: [x, 3.0], retract_z: 1.0, bottom_z: -8.5, peck_mm };
-    let text = op10(vec![start(), Move::Cut([0.0, 0.0, -1.0]), hole(4.0, 1.5), hole(14.0, 1.5), hole(24.0, 0.0), start()]).unwrap();
+    let hole =
+        |x: f64, peck_mm: f64| Move::Drill { at_xy: [x, 3.0], retract_z: 1.0, bottom_z: -8.5, peck_mm };
+    let text = op10(vec![
+        start(),
+        Move::Cut([0.0, 0.0, -1.0]),
+        hole(4.0, 1.5),
+        hole(14.0, 1.5),
+        hole(24.0, 0.0),
+        start(),
+    ])
+    .unwrap();
     let expected = "G0 Z10.0000\nG98 G83 X4.0000 Y3.0000 Z-8.5000 R1.0000 Q1.5000 F300.0\n\
                     G83 X14.0000 Y3.0000 Z-8.5000 R1.0000 Q1.5000 F300.0\nG80\n\
                     G98 G81 X24.0000 Y3.0000 Z-8.5000 R1.0000 F300.0\nG80\nG0 X0.0000 Y0.0000\n";
     assert!(text.contains(expected), "{text}");
-    assert!(op10(vec![start(), Move::Drill { at_xy: [0.0; 2], retract_z: -9.0, bottom_z: -8.0, peck_mm: 0.0 }]).is_err());
+    assert!(
+        op10(vec![start(), Move::Drill { at_xy: [0.0; 2], retract_z: -9.0, bottom_z: -8.0, peck_mm: 0.0 }])
+            .is_err()
+    );
 }
 
 #[test]
@@ -407,7 +446,10 @@ fn the_sheet_says_what_the_machinist_must_know() {
         assert!(html.contains(words), "{words}");
     }
     assert_eq!(html.matches("<svg").count(), 2);
-    assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org/2000/svg").count());
+    assert!(
+        !html.contains("http://")
+            || html.matches("http://").count() == html.matches("http://www.w3.org/2000/svg").count()
+    );
     assert!(!html.contains("NaN") && !html.contains("inf"));
     let approved = setup_sheet_html(&small_implant(), &plan, &ops, &programs, "case", true).unwrap();
     assert!(!approved.contains("DRAFT"));
