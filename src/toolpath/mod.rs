@@ -1,1 +1,13 @@
-//! (room: toolpath)
+//! (page follows)
+pub mod cutter;
+pub mod drop;
+mod error;
+mod link;
+mod outline;
+mod params;
+mod plane;
+mod raster;
+mod waterline;
+
+pub use error::ToolpathError;
+pub use params::ToolpathParams;
