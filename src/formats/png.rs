@@ -1,8 +1,5 @@
 //! Pictures.
 
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
-
 use super::error::FormatError;
 
 /// PNG of 8-bit RGB, rows from the top, `width · height · 3` bytes.
@@ -20,8 +17,12 @@ pub fn png_bytes(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, FormatE
         });
     }
     let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(rgb, width, height, ExtendedColorType::Rgb8)
+    let mut encoder = ::png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(::png::ColorType::Rgb);
+    encoder.set_depth(::png::BitDepth::Eight);
+    encoder
+        .write_header()
+        .and_then(|mut w| w.write_image_data(rgb))
         .map_err(|e| FormatError::Unreadable { format: "PNG", why: e.to_string() })?;
     Ok(bytes)
 }
