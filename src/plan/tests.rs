@@ -14,7 +14,7 @@ pub(crate) fn peek_params() -> PlanParams {
     toml::from_str::<File>(include_str!("params-peek.toml")).expect("the shipped table is valid").plan
 }
 
-fn titanium_params() -> PlanParams {
+pub(crate) fn titanium_params() -> PlanParams {
     #[derive(serde::Deserialize)]
     struct File {
         plan: PlanParams,
