@@ -43,6 +43,8 @@ mod params;
 mod picture;
 mod program;
 mod read;
+#[cfg(test)]
+mod speed;
 mod stock;
 mod sweep;
 #[cfg(test)]
