@@ -171,10 +171,12 @@ impl Work for PostStage {
             let job = job_of(plan, &programs);
             let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("{folder}/job.toml"), text.into_bytes());
-            outputs.add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(&job)));
+            outputs.add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
+            let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, self.approved)
+                .map_err(failed(FailureKind::Refused))?;
             outputs.add(
                 format!("{folder}/setup-sheet.html"),
-                setup_sheet_html(implant, plan, &programs, &title).into_bytes(),
+                sheet.into_bytes(),
             );
             all.push(programs);
         }
