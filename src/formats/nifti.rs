@@ -220,7 +220,7 @@ fn read<T: Send>(
     }
     // By definition a slope of 0 means that there is none.
     let (slope, intercept) = match (f.real(112), f.real(116)) {
-        (s, _) if s == 0.0 => (1.0, 0.0),
+        (0.0, _) => (1.0, 0.0),
         (s, i) if s.is_finite() && i.is_finite() => (s, i),
         (s, i) => return Err(wrong("scl_slope and scl_inter", format!("{s} and {i}"), "finite", CONVERT)),
     };
@@ -249,7 +249,9 @@ fn read<T: Send>(
 }
 
 /// Bytes of a voxel and how to read them.
-fn decoder(datatype: i16, big: bool) -> Result<(usize, fn(&[u8]) -> f64), FormatError> {
+type Decoder = (usize, fn(&[u8]) -> f64);
+
+fn decoder(datatype: i16, big: bool) -> Result<Decoder, FormatError> {
     macro_rules! read_as {
         ($t:ty) => {{
             const N: usize = std::mem::size_of::<$t>();
@@ -294,12 +296,12 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
     }
     let mut dims = [0usize; 3];
     let mut count = 1u64;
-    for a in 0..3 {
+    for (a, dim) in dims.iter_mut().enumerate() {
         let n = size(a + 1);
         if !(1..=DIM_MAX).contains(&n) {
             return Err(wrong(format!("dim[{}]", a + 1), n, "1 to 8192", CONVERT));
         }
-        dims[a] = n as usize;
+        *dim = n as usize;
         count *= n as u64;
     }
     if count > VOXELS_MAX {

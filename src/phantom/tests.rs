@@ -82,8 +82,8 @@ fn tables_are_four_to_eight_mm_apart_away_from_the_sinus() {
     }
 }
 
-/// Dice of the missing piece with what the other side suggests, at the left-right shift and turns that suit the
-/// vault best would be kinder; this is the plain mirror at the plane through the centre.
+/// Dice of the missing piece with what the other side suggests, mirrored at the plane through the centre. A plane
+/// fitted to the vault would do a little better.
 #[test]
 fn a_mirror_alone_does_not_fit() {
     for seed in 1..6 {
@@ -108,7 +108,7 @@ fn a_mirror_alone_does_not_fit() {
         }
         let dice = both as f64 / sum as f64;
         eprintln!("seed {seed}: Dice of the mirror {dice:.3}");
-        assert!(seed != PhantomSpec::demo().seed || dice <= 0.87, "{dice}");
+        assert!(dice <= 0.87, "seed {seed}: {dice}");
     }
 }
 
@@ -292,10 +292,10 @@ fn bone_edges_are_where_the_blurred_values_cross_the_middle() {
 #[test]
 fn the_holder_is_two_pieces_and_the_skull_one() {
     let sizes =
-        pieces(&phantom(PhantomSpec { voxel_mm: [1.0; 3], ..PhantomSpec::demo() }).volume(&Silent).unwrap());
+        pieces(&phantom(PhantomSpec { voxel_mm: [1.4; 3], ..PhantomSpec::demo() }).volume(&Silent).unwrap());
     assert_eq!(sizes.len(), 3, "{sizes:?}");
     assert!(sizes[0] > 10 * sizes[1], "{sizes:?}");
-    let without = PhantomSpec { voxel_mm: [1.0; 3], holder: false, ..PhantomSpec::demo() };
+    let without = PhantomSpec { voxel_mm: [1.4; 3], holder: false, ..PhantomSpec::demo() };
     assert_eq!(pieces(&phantom(without).volume(&Silent).unwrap()).len(), 1);
 }
 
