@@ -15,27 +15,45 @@ use crate::model::{Mesh, Part};
 use super::field::Fields;
 
 /// A ball that reaches into the body by less than this fits: facets of the net are as rough, mm.
-const FITS_MM: f64 = 0.006;
+const FITS_MM: f64 = 0.010;
+/// A ball that was pushed free may still reach in by this, mm.
+const CLEAR_MM: f64 = 0.002;
+/// The wall's direction is taken over this far to either side, mm, so that no single sample turns it.
+const NORMAL_MM: f64 = 0.15;
+/// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
+const BESIDE_MM: f64 = 0.35;
 /// Steps of pushing a ball off what it meets; after half of them it also moves out of the bone side.
-const PUSHES: usize = 60;
+const PUSHES: usize = 100;
 
 /// Carves the corners of the wall; returns how many places of the net asked for it.
 pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f64) -> usize {
     let tree = Bvh::new(mesh);
-    let normals = mesh.vertex_normals();
-    let centres: Vec<Vector3<f64>> = (0..mesh.vertices.len())
-        .into_par_iter()
-        .filter_map(|v| {
-            let [_, _, wall] = fields.parts_at(mesh.vertices[v]);
-            // The sheets are smooth; only places that the wall or its edges make can be corners.
-            if wall < -1.0 {
+    let centres: Vec<Vector3<f64>> = mesh
+        .vertices
+        .par_iter()
+        .filter_map(|&place| {
+            // The sheets are smooth; only places that the wall or its edges make can be corners. What looks up is
+            // finished from the outer side, where the same wall bounds it.
+            if fields.parts_at(place)[2] < -1.0 {
                 return None;
             }
-            carving_ball(&tree, mesh.vertices[v].into(), normals[v].into(), radius_mm)
+            let normal = fields.gradient_over(place, NORMAL_MM);
+            if normal.norm() < 0.2 || normal.z > 0.05 * normal.norm() {
+                return None;
+            }
+            carving_ball(&tree, place.into(), normal.normalize(), radius_mm)
         })
         .collect();
     carve(fields, &centres, radius_mm);
     centres.len()
+}
+
+/// True where a ball at `centre` fits, seen from the place it touches: facets beside that place do not count.
+fn fits(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64, slack_mm: f64) -> bool {
+    tree.nearest(centre.into(), radius_mm).is_none_or(|near| {
+        near.distance_mm >= radius_mm - slack_mm
+            || (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm)
+    })
 }
 
 /// Centre of the ball to carve so that `place` is reached; `None` where the touching ball fits as it is.
@@ -46,24 +64,28 @@ fn carving_ball(
     radius_mm: f64,
 ) -> Option<Vector3<f64>> {
     let mut centre = place + normal * radius_mm;
-    let near = tree.nearest(centre.into(), radius_mm)?;
-    if near.distance_mm >= radius_mm - FITS_MM {
+    if fits(tree, place, centre, radius_mm, FITS_MM) {
         return None;
     }
     for push in 0..PUSHES {
         let Some(near) = tree.nearest(centre.into(), radius_mm) else { break };
-        if near.distance_mm >= radius_mm - 1e-4 {
+        if near.distance_mm >= radius_mm - CLEAR_MM {
             break;
         }
         let touch = Vector3::from(near.point_mm);
+        let pseudo = Vector3::from(tree.pseudo_normal(&near)).normalize();
         let off = centre - touch;
-        let out = if off.norm() > 1e-9 { off / off.norm() } else { Vector3::from(tree.pseudo_normal(&near)).normalize() };
+        let out = if off.norm() > 1e-9 { off / off.norm() } else { pseudo };
         // Inside the body the way out is the other way.
-        let side = if off.dot(&Vector3::from(tree.pseudo_normal(&near))) < 0.0 { -1.0 } else { 1.0 };
-        centre = touch + out * (side * radius_mm);
+        let side = if off.dot(&pseudo) < 0.0 { -1.0 } else { 1.0 };
+        let target = touch + out * (side * radius_mm);
+        // 1.6: between two faces that meet at a wide angle, plain projection creeps.
+        centre += (target - centre) * 1.6;
         if push > PUSHES / 2 {
-            centre.z -= 0.2 * radius_mm;
+            centre.z -= 0.02 * radius_mm;
         }
+        // What is carved is carved all the way down, so a ball above the place would take the plate with it.
+        centre.z = centre.z.min(place.z);
     }
     let back = centre - place;
     let d = back.norm();
@@ -113,21 +135,21 @@ pub(super) fn least_concave_radius(
     slack_mm: f64,
 ) -> (f64, [f64; 3]) {
     let tree = Bvh::new(mesh);
-    let normals = mesh.vertex_normals();
-    let fits = |v: usize, r: f64| {
-        let centre = Vector3::from(mesh.vertices[v]) + Vector3::from(normals[v]) * r;
-        tree.nearest(centre.into(), r).is_none_or(|n| n.distance_mm >= r - slack_mm)
-    };
-    let radii: Vec<f64> = (0..mesh.vertices.len())
-        .into_par_iter()
-        .map(|v| {
-            if fields.parts_at(mesh.vertices[v])[2] < -1.0 || fits(v, limit_mm) {
+    let radii: Vec<f64> = mesh
+        .vertices
+        .par_iter()
+        .map(|&v| {
+            let place = Vector3::from(v);
+            let normal = fields.gradient_over(v, NORMAL_MM);
+            let at = |r: f64| place + normal * (r / normal.norm());
+            let fits = |r: f64| fits(&tree, place, at(r), r, slack_mm);
+            if normal.norm() < 0.2 || fields.parts_at(v)[2] < -1.0 || fits(limit_mm) {
                 return limit_mm;
             }
             let (mut lo, mut hi) = (0.0, limit_mm);
             for _ in 0..12 {
                 let middle = 0.5 * (lo + hi);
-                if fits(v, middle) { lo = middle } else { hi = middle }
+                if fits(middle) { lo = middle } else { hi = middle }
             }
             lo
         })
@@ -139,4 +161,22 @@ pub(super) fn least_concave_radius(
         }
     }
     worst
+}
+#[cfg(test)]
+pub(super) fn debug(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) {
+    let tree = Bvh::new(mesh);
+    let mut n = 0;
+    for &v in &mesh.vertices {
+        if fields.parts_at(v)[2] < -1.0 { continue; }
+        let g = fields.gradient_over(v, NORMAL_MM);
+        let place = Vector3::from(v);
+        let c = place + g.normalize() * radius_mm;
+        if g.norm() < 0.2 || g.z > 0.05 * g.norm() || fits(&tree, place, c, radius_mm, FITS_MM) { continue; }
+        n += 1;
+        if n % 40 == 1 {
+            let near = tree.nearest(c.into(), 9.0).unwrap();
+            eprintln!("parts {:.3?} F {:.4} g {:.3?} |g| {:.3} pen {:.4} touch {:.3?} part {:.3?}", fields.parts_at(v), fields.body_at(v), g.normalize().as_slice(), g.norm(), radius_mm - near.distance_mm, (Vector3::from(near.point_mm) - place).as_slice(), v);
+        }
+    }
+    eprintln!("corner places {n} of {}", mesh.vertices.len());
 }

@@ -17,8 +17,10 @@ use super::params::ImplantToml;
 const REACH_MM: f64 = 2.5;
 /// The distance to bone is low-passed to take the facets off it …
 const SMOOTH_SIGMA_MM: f64 = 0.4;
-/// … but nowhere moved by more than this, mm.
-const SMOOTH_MM_MAX: f64 = 0.02;
+/// … but nowhere moved by more than this, mm, away from bone or towards it: a gap may widen a little, not narrow.
+const SMOOTH_AWAY_MM_MAX: f64 = 0.02;
+/// The same towards bone, mm.
+const SMOOTH_NEARER_MM_MAX: f64 = 0.005;
 /// Width over which the nominal thickness gives way to the inner table, mm; costs a quarter of it where they meet.
 const INNER_BLEND_MM: f64 = 0.4;
 /// How deep under the inner sheet bone still matters (fillets, low-pass), mm.
@@ -138,14 +140,18 @@ impl Fields {
         [c.value(&self.outer), c.value(&self.inner), c.value(&self.wall)]
     }
 
-    /// Gradient of the body, per mm, by central differences over 0.02 mm.
+    /// Gradient of the body, per mm.
     pub fn gradient(&self, p_mm: [f64; 3]) -> Vector3<f64> {
-        const D: f64 = 0.01;
+        self.gradient_over(p_mm, 0.01)
+    }
+
+    /// Gradient of the body, per mm, by central differences over `half_mm` to either side.
+    pub fn gradient_over(&self, p_mm: [f64; 3], half_mm: f64) -> Vector3<f64> {
         Vector3::from_fn(|a, _| {
             let (mut up, mut down) = (p_mm, p_mm);
-            up[a] += D;
-            down[a] -= D;
-            (self.body_at(up) - self.body_at(down)) / (2.0 * D)
+            up[a] += half_mm;
+            down[a] -= half_mm;
+            (self.body_at(up) - self.body_at(down)) / (2.0 * half_mm)
         })
     }
 }
@@ -205,7 +211,8 @@ fn bone_distance(
     let smooth = low_pass(grid, &d);
     d.par_iter_mut().zip(&smooth).for_each(|(d, s)| {
         let shift = f64::from(s - *d);
-        *d += (SMOOTH_MM_MAX * (shift / SMOOTH_MM_MAX).tanh()) as f32;
+        let most = if shift > 0.0 { SMOOTH_NEARER_MM_MAX } else { SMOOTH_AWAY_MM_MAX };
+        *d += (most * (shift / most).tanh()) as f32;
     });
     d
 }

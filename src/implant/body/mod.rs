@@ -194,6 +194,8 @@ pub fn design(
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
     let mut body = net::body_mesh(&fields).ok_or_else(empty)?;
     for _ in 0..CORNER_ROUNDS {
+        #[cfg(test)]
+        corner::debug(&fields, &body.0, params.concave_radius_mm());
         if corner::open_corners(&mut fields, &body.0, params.concave_radius_mm()) == 0 {
             break;
         }
@@ -219,6 +221,11 @@ pub fn design(
         dropped_mm2,
         holes_left_out,
     };
+    #[cfg(test)]
+    {
+        let p = measured.wall.gap_place;
+        eprintln!("gapmin {:.4} parts {:.4?} F {:.4} d {:?}", measured.wall.gap_mm_min, fields.parts_at(p), fields.body_at(p), bone.signed_distance_mm(p, 5.0));
+    }
     let findings = findings::findings(&measured, params, material_key, material, &patient_from_draft);
 
     let centroid = mesh.centroid_mm();

@@ -105,7 +105,7 @@ impl<'a> Region<'a> {
             let place = (p + q + r) / 3.0;
             let Some(at) = self.sheets.at(Point::from_v(place)) else { continue };
             // 8: bone that stands farther out of the completed skull than this is no rim but face.
-            let beside = at.outer_mm > -thickness_mm - 0.5 && at.outer_mm < 8.0 && at.inner_mm > -0.5;
+            let beside = at.outer_mm > -thickness_mm - 0.5 && at.outer_mm < 8.0 && at.inner_mm < 0.5;
             if !beside || self.to_missing_mm(at.cell).abs() > RIM_MM {
                 continue;
             }
