@@ -309,6 +309,25 @@ fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
 }
 
 #[test]
+fn the_shipped_folder_reads_as_what_the_binary_carries() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/shop");
+    assert_eq!(read_shop_folder(&folder).unwrap(), shipped_shop().unwrap());
+    let missing = read_shop_folder(&folder.join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("machines.toml"), "{missing}");
+}
+
+#[test]
+fn a_thin_flat_plate_leaves_the_balls_room_above_the_fixture_plate() {
+    let part = dome_plate(30.0, 25.0, 2000.0, 1.5, "ti-6al-4v-eli");
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &titanium_params()).unwrap();
+    let (lo, hi) = part.body.bounds_mm().unwrap();
+    let (finish, rim) = (plan.tools["finish"].radius_mm(), plan.tools["rim"].radius_mm());
+    // A flat plate's rim is as high as the plate: both balls pass it by their radius without leaving the blank.
+    assert!(hi[2] - 0.3 - finish > plan.stock.min_mm.mm[2], "{lo:?} {hi:?} {:?}", plan.stock);
+    assert!(hi[2] + rim + 0.5 < plan.stock.max_mm.mm[2]);
+}
+
+#[test]
 fn parameters_that_cannot_be_are_refused_by_key() {
     let text = include_str!("params-peek.toml");
     let refusal = |from: &str, to: &str| {
