@@ -1,6 +1,7 @@
 //! Reads and checks the shop's four files; carries the shipped ones inside the binary.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -55,6 +56,18 @@ pub fn read_shop(machines: &str, tools: &str, materials: &str, stock: &str) -> R
         }
     }
     Ok(Shop { machines, tools, materials, stock })
+}
+
+/// The shop from the four files in `folder`.
+///
+/// # Errors
+/// As [`read_shop`], and [`PlanError::ShopFile`] when a file cannot be read.
+pub fn read_shop_folder(folder: &Path) -> Result<Shop, PlanError> {
+    let text = |file: &str| {
+        std::fs::read_to_string(folder.join(file))
+            .map_err(|e| PlanError::ShopFile { file: file.into(), message: e.to_string() })
+    };
+    read_shop(&text("machines.toml")?, &text("tools.toml")?, &text("materials.toml")?, &text("stock.toml")?)
 }
 
 /// The shop as shipped in `pipelines/shop/`, from inside the binary.

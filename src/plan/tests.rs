@@ -152,8 +152,8 @@ fn tabs_sit_on_the_rim_below_its_outer_edge_no_further_apart_than_the_pitch() {
             for v in &part.body.vertices {
                 let along = -(v[0] - x) * t.outward_xy[1] + (v[1] - y) * t.outward_xy[0];
                 let out = (v[0] - x) * t.outward_xy[0] + (v[1] - y) * t.outward_xy[1];
-                let on_outer_edge = signed_distance_to_outline_mm(&outline, [v[0], v[1]]).abs() < 0.05;
-                if along.abs() < 3.0 && out.abs() < 1.0 && on_outer_edge && v[2] > z {
+                let near = along.abs() < 3.0 && out.abs() < 1.0 && v[2] > z;
+                if near && signed_distance_to_outline_mm(&outline, [v[0], v[1]]).abs() < 0.05 {
                     // 0.05 mm: the step in z by which the rim is measured.
                     assert!(v[2] - t.z_max_mm >= 0.3 - 0.051, "{} above {}", v[2], t.z_max_mm);
                 }
@@ -306,6 +306,25 @@ fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
     );
     assert!(read(2, "density_g_per_cm3 = 1.3", "density = 1.3").contains("materials.toml"));
     assert!(read(3, "material = \"peek\"", "material = \"peak\"").contains("peak"));
+}
+
+#[test]
+fn the_shipped_folder_reads_as_what_the_binary_carries() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/shop");
+    assert_eq!(read_shop_folder(&folder).unwrap(), shipped_shop().unwrap());
+    let missing = read_shop_folder(&folder.join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("machines.toml"), "{missing}");
+}
+
+#[test]
+fn a_thin_flat_plate_leaves_the_balls_room_above_the_fixture_plate() {
+    let part = dome_plate(30.0, 25.0, 2000.0, 1.5, "ti-6al-4v-eli");
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &titanium_params()).unwrap();
+    let (lo, hi) = part.body.bounds_mm().unwrap();
+    let (finish, rim) = (plan.tools["finish"].radius_mm(), plan.tools["rim"].radius_mm());
+    // A flat plate's rim is as high as the plate: both balls pass it by their radius without leaving the blank.
+    assert!(hi[2] - 0.3 - finish > plan.stock.min_mm.mm[2], "{lo:?} {hi:?} {:?}", plan.stock);
+    assert!(hi[2] + rim + 0.5 < plan.stock.max_mm.mm[2]);
 }
 
 #[test]

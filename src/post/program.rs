@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
             ("feed, mm/min", o.feed_mm_per_min, 0.1, m.feed_mm_per_min_max),
             ("plunge feed, mm/min", o.plunge_mm_per_min, 0.1, m.feed_mm_per_min_max),
         ] {
-            // Written so that NaN fails.
+            // NaN fails.
             if !(found >= least && found <= most) {
                 return Err(PostError::BeyondMachine { operation: o.name.clone(), what, found, least, most });
             }
@@ -365,7 +365,8 @@ impl<'a> Writer<'a> {
         let (rs, re) = (from_centre(s), from_centre(e));
         let (ls, le) = (rs[0].hypot(rs[1]), re[0].hypot(re[1]));
         // 2 µm: what the budget gives arc fitting, doubled; more is not rounding but a wrong arc.
-        if !((ls - le).abs() <= 0.002) || ls < 1e-3 {
+        let same_radius = (ls - le).abs() <= 0.002;
+        if !same_radius || ls < 1e-3 {
             let found = format!("the arc's ends lie {ls:.4} and {le:.4} mm from its centre");
             return Err(self.bad(found, "equal radii of at least 0.001 mm"));
         }

@@ -186,7 +186,7 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
     };
     let (lo, hi) = (plan.stock.min_mm.mm, plan.stock.max_mm.mm);
     let (a, b) = (at(lo[0], lo[1]), at(hi[0], hi[1]));
-    let margin = 22.0;
+    let margin = 27.0;
     let (x0, y0) = (a[0].min(b[0]) - margin, a[1].min(b[1]) - margin);
     let (w, h) = ((a[0] - b[0]).abs() + 2.0 * margin, (a[1] - b[1]).abs() + 2.0 * margin);
     let mut s = format!(
@@ -218,10 +218,10 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
                 corner(-0.3, half)
             ])
         );
-        let l = at(x + (lane + 3.5) * o[0], y + (lane + 3.5) * o[1]);
+        let l = at(x + lane / 2.0 * o[0], y + lane / 2.0 * o[1]);
         let _ = write!(
             s,
-            r#"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1.4">tab {}</text>"#,
+            r#"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1" font-size="3">tab {}</text>"#,
             l[0],
             l[1],
             k + 1

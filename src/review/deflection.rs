@@ -4,8 +4,8 @@ use std::f64::consts::PI;
 
 use crate::model::{Finding, Implant, Plan, Severity, Tool};
 
-use super::Limits;
 use super::shape::Shape;
+use super::{Limits, at_most};
 
 /// Sintered carbide, 580-630 GPa by grade in tool makers' tables.
 const CARBIDE_N_PER_MM2: f64 = 600e3;
@@ -38,8 +38,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
     let mut out = Vec::new();
     let force_n = limits.finish_force_n;
     let mut say = |id: &str, um: f64, message: String| {
-        // Written so that NaN stops.
-        let (severity, limit) = if !(um <= limits.deflection_um_stop) {
+        let (severity, limit) = if !at_most(um, limits.deflection_um_stop) {
             (Severity::Stop, limits.deflection_um_stop)
         } else if um > limits.deflection_um_change {
             (Severity::Change, limits.deflection_um_change)

@@ -96,6 +96,16 @@ pub fn review_design(implant: &Implant, plan: &Plan, upstream: &Upstream, params
     Review { schema: "osteomill.review/1".into(), findings: said }
 }
 
+/// NaN is not at least anything, so a number that is none fails its check.
+fn at_least(v: f64, least: f64) -> bool {
+    v >= least
+}
+
+/// NaN is not at most anything.
+fn at_most(v: f64, most: f64) -> bool {
+    v <= most
+}
+
 /// A place of the part as findings carry it.
 fn in_patient(implant: &Implant, p_mm: [f64; 3]) -> [f64; 3] {
     let p: Point<Patient> = implant.part_from_patient.inverse().apply(Point::<Part>::new(p_mm));

@@ -117,7 +117,6 @@ impl TryFrom<ReviewToml> for ReviewParams {
             ("envelope_extent_mm_max", t.envelope_extent_mm_max, t.envelope_extent_mm_min, 250.0),
         ];
         for (key, found, least, most) in ranges {
-            // Written so that NaN fails.
             if !(found >= least && found <= most) {
                 return Err(ReviewError::Param { key, found, expected: format!("{least} to {most}") });
             }

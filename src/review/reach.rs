@@ -3,6 +3,7 @@
 use crate::model::{Finding, Implant, Plan, Severity, Tool};
 
 use super::shape::Shape;
+use super::{at_least, at_most};
 
 pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Finding> {
     let mut out = Vec::new();
@@ -12,7 +13,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
     for a in 0..3 {
         let needed = if a < 2 { plan.lane_mm + 5.0 } else { 0.2 };
         let margin = (lo[a] - stock_lo[a]).min(stock_hi[a] - hi[a]);
-        if !(margin >= needed) {
+        if !at_least(margin, needed) {
             let axis = ["x", "y", "z"][a];
             let message = format!(
                 "the blank leaves {margin:.2} mm beyond the part along {axis}, {needed:.2} mm are needed"
@@ -32,7 +33,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
             "finish" | "rough" => outer(t).max(rim_high - stock_lo[2]),
             _ => implant.holes.iter().map(|h| h.centre.mm[2] - stock_lo[2]).fold(0.0, f64::max),
         };
-        if !(t.stick_out_mm >= depth_mm) && plan.findings.iter().all(|f| f.id != "tool-reach") {
+        if !at_least(t.stick_out_mm, depth_mm) && plan.findings.iter().all(|f| f.id != "tool-reach") {
             let message = format!(
                 "T{} ({role}) sticks out {:.1} mm and works {depth_mm:.1} mm below the blank's face: its holder would meet the \
                  frame; set it longer",
@@ -59,7 +60,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
     }
     if let Some(t) = plan.tools.get("rough") {
         let cut_mm = plan.material.rough.depth_over_diameter * t.diameter_mm;
-        if !(cut_mm <= t.flute_length_mm) {
+        if !at_most(cut_mm, t.flute_length_mm) {
             let message = format!(
                 "roughing takes {cut_mm:.1} mm at once, T{} has {:.1} mm of flutes; lower depth_over_diameter in materials.toml",
                 t.number, t.flute_length_mm

@@ -2,14 +2,13 @@
 
 use crate::model::{Finding, Implant, Severity};
 
-use super::{Limits, Upstream};
+use super::{Limits, Upstream, at_least, at_most};
 
 pub(super) fn check(implant: &Implant, upstream: &Upstream, limits: &Limits) -> Vec<Finding> {
     let mut out = Vec::new();
     if let Some(scan) = upstream.scan {
         let step = scan.grid.spacing_mm[2];
-        // Written so that NaN asks for a person.
-        let limit = if !(step <= limits.slice_step_mm_review) {
+        let limit = if !at_most(step, limits.slice_step_mm_review) {
             Some((Severity::Review, limits.slice_step_mm_review))
         } else if step > limits.slice_step_mm_change {
             Some((Severity::Change, limits.slice_step_mm_change))
@@ -24,7 +23,7 @@ pub(super) fn check(implant: &Implant, upstream: &Upstream, limits: &Limits) -> 
         }
     }
     if let Some(bone) = upstream.bone
-        && !(bone.shift_mm_per_50_hu <= limits.shift_mm_per_50_hu_max)
+        && !at_most(bone.shift_mm_per_50_hu, limits.shift_mm_per_50_hu_max)
     {
         let (found, limit) = (bone.shift_mm_per_50_hu, limits.shift_mm_per_50_hu_max);
         let message = format!(
@@ -50,7 +49,7 @@ pub(super) fn check(implant: &Implant, upstream: &Upstream, limits: &Limits) -> 
             }
             Some(d) => {
                 let (found, limit) = (d.sigma_mm_p95, limits.sigma_mm_p95_max);
-                if !(found <= limit) {
+                if !at_most(found, limit) {
                     let message = format!(
                         "the filled outer surface is uncertain by {found:.2} mm (95th percentile of the predicted deviation), \
                          {limit:.2} mm at most goes without a look: compare with the other side and with older scans"
@@ -63,7 +62,7 @@ pub(super) fn check(implant: &Implant, upstream: &Upstream, limits: &Limits) -> 
                 }
                 let (found, limit) = (facts.symmetry.residual_mm_p95, limits.asymmetry_mm_p95_max);
                 let mirrored = d.guide_outer.to_lowercase().contains("mirror");
-                if mirrored && d.site.to_lowercase().contains("frontal") && !(found <= limit) {
+                if mirrored && d.site.to_lowercase().contains("frontal") && !at_most(found, limit) {
                     let message = format!(
                         "the forehead is filled after its mirror image, yet the vault's sides differ by {found:.2} mm (95th \
                          percentile), {limit:.2} mm at most goes without a look"
@@ -79,7 +78,7 @@ pub(super) fn check(implant: &Implant, upstream: &Upstream, limits: &Limits) -> 
     }
     if let Some(found) = implant.facts.sinus_distance_mm {
         let limit = limits.sinus_distance_mm_min;
-        if !(found >= limit) {
+        if !at_least(found, limit) {
             let message = format!(
                 "the implant comes within {found:.2} mm of a sinus lumen, {limit:.2} mm are needed; the surgeon's treatment of the \
                  sinus must be recorded, or the implant shortened there"

@@ -6,7 +6,7 @@ use crate::geometry::Bvh;
 use crate::geometry::outline::{RimPlace, outline_xy, rim_places};
 use crate::model::{Finding, Implant, Part, Plan, Severity};
 
-use super::{Limits, in_patient};
+use super::{Limits, at_least, at_most, in_patient};
 
 /// As in planning; the outline is good to half of it, the rim itself is found by rays.
 const OUTLINE_CELL_MM: f64 = 0.2;
@@ -65,8 +65,7 @@ fn closed(implant: &Implant, out: &mut Vec<Finding>) {
 
 fn wall(implant: &Implant, limits: &Limits, out: &mut Vec<Finding>) {
     let t = implant.facts.thickness_mm_min;
-    // Written so that NaN fails.
-    if !(t >= limits.thickness_mm_min) {
+    if !at_least(t, limits.thickness_mm_min) {
         let message = format!(
             "the thinnest wall is {t:.2} mm, at least {:.2} mm is needed; thicken the plate or split the implant",
             limits.thickness_mm_min
@@ -94,7 +93,7 @@ fn undercut(implant: &Implant, shape: &Shape, limits: &Limits, out: &mut Vec<Fin
         })
         .collect();
     let area_mm2: f64 = hidden.iter().map(|h| h.0).sum();
-    if !(area_mm2 <= limits.undercut_area_mm2_max) {
+    if !at_most(area_mm2, limits.undercut_area_mm2_max) {
         let largest = hidden.iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or([f64::NAN; 3], |h| h.1);
         let message = format!(
             "{area_mm2:.2} mm2 of the surface are seen from neither side by more than {:.3} mm; change the insertion axis or \
@@ -121,7 +120,7 @@ fn concave(implant: &Implant, plan: &Plan, limits: &Limits, out: &mut Vec<Findin
     let least = limits.concave_over_tool_radius_min * tool.radius_mm();
     let radius = implant.facts.concave_radius_mm_min;
     // A radius of 1.65 mm measured on facets may read a hair less.
-    if !(radius >= least - 1e-3) {
+    if !at_least(radius, least - 1e-3) {
         let message = format!(
             "the narrowest hollow has a radius of {radius:.3} mm; T{} (radius {:.2} mm) needs {least:.3} mm: widen it or take \
              a smaller rim tool",
