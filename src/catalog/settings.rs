@@ -163,6 +163,14 @@ fn apply(tables: &mut toml::Table, set: &str) -> Result<(), CatalogError> {
 }
 
 impl PipelineFile {
+    /// Parameters of the table `[scan]`.
+    ///
+    /// # Errors
+    /// [`CatalogError`] naming the key.
+    pub fn scan(&self) -> Result<crate::scan::ScanParams, CatalogError> {
+        self.table("scan").map(|(p, _)| p)
+    }
+
     /// Parameters of the table `[milling]`.
     ///
     /// # Errors
