@@ -162,21 +162,3 @@ pub(super) fn least_concave_radius(
     }
     worst
 }
-#[cfg(test)]
-pub(super) fn debug(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) {
-    let tree = Bvh::new(mesh);
-    let mut n = 0;
-    for &v in &mesh.vertices {
-        if fields.parts_at(v)[2] < -1.0 { continue; }
-        let g = fields.gradient_over(v, NORMAL_MM);
-        let place = Vector3::from(v);
-        let c = place + g.normalize() * radius_mm;
-        if g.norm() < 0.2 || g.z > 0.05 * g.norm() || fits(&tree, place, c, radius_mm, FITS_MM) { continue; }
-        n += 1;
-        if n % 40 == 1 {
-            let near = tree.nearest(c.into(), 9.0).unwrap();
-            eprintln!("parts {:.3?} F {:.4} g {:.3?} |g| {:.3} pen {:.4} touch {:.3?} part {:.3?}", fields.parts_at(v), fields.body_at(v), g.normalize().as_slice(), g.norm(), radius_mm - near.distance_mm, (Vector3::from(near.point_mm) - place).as_slice(), v);
-        }
-    }
-    eprintln!("corner places {n} of {}", mesh.vertices.len());
-}

@@ -4,6 +4,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::geometry::Bvh;
+use crate::geometry::distance::distance_to;
 use crate::model::{Mesh, Part};
 
 use super::field::Fields;
@@ -20,8 +21,6 @@ const LOOKS_UP: f64 = 0.0087;
 /// How the rim wall lies to the bone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wall {
-    /// Area of the wall without its edges, mm².
-    pub area_mm2: f64,
     /// Share within 0.10 mm of the nominal gap.
     pub free_share: f64,
     /// Share farther from bone than the gap plus the excess asked about.
@@ -60,7 +59,6 @@ pub(super) fn wall(fields: &Fields, mesh: &Mesh<Part>, bone: &Bvh<Part>, gap_mm:
     let share = |part: f64| if area > 0.0 { part / area } else { 0.0 };
     let (gap_mm_min, gap_place) = least_distance(mesh, bone, reach);
     Wall {
-        area_mm2: area,
         free_share: share(free),
         excess_share: share(excess),
         gap_mm_min,
@@ -101,15 +99,24 @@ pub(super) fn least_thickness(
     mesh: &Mesh<Part>,
     nominal_mm: f64,
     from_rim_mm: f64,
+    lumen: Option<(&Bvh<Part>, f64)>,
 ) -> Option<(f64, [f64; 3])> {
+    let to_edge = to_edge_mm(fields);
     let tree = Bvh::new(mesh);
     let normals = mesh.vertex_normals();
     let thickness: Vec<Option<f64>> = (0..mesh.vertices.len())
         .into_par_iter()
         .map(|v| {
             let [_, inner, wall] = fields.parts_at(mesh.vertices[v]);
-            // From the inner sheet: every thin place has one there.
-            if wall > -from_rim_mm || inner.abs() > ON_MM {
+            // From the inner sheet, or from where a lumen has eaten into the plate: every thin place has one there.
+            let sheet = wall < -from_rim_mm && inner.abs() < ON_MM;
+            let eaten = || {
+                let (lumen, clearance_mm) = lumen?;
+                let d = lumen.signed_distance_mm(mesh.vertices[v], clearance_mm + ON_MM)?;
+                let [x, y, _] = mesh.vertices[v];
+                (d > clearance_mm - ON_MM && to_edge(x, y) > from_rim_mm).then_some(())
+            };
+            if !sheet && eaten().is_none() {
                 return None;
             }
             let (p, n) = (Vector3::from(mesh.vertices[v]), Vector3::from(normals[v]));
@@ -132,6 +139,21 @@ pub(super) fn least_thickness(
         }
     }
     least
+}
+
+/// Distance, mm, from a column of the body to the nearest column without body.
+fn to_edge_mm(fields: &Fields) -> impl Fn(f64, f64) -> f64 + Sync {
+    let [ni, nj, nk] = fields.grid.dims;
+    let (h, [ox, oy, _]) = (fields.grid.step_mm, fields.grid.origin_mm);
+    let empty: Vec<bool> = (0..ni * nj)
+        .into_par_iter()
+        .map(|c| (0..nk).all(|k| fields.sharp(k * ni * nj + c) >= 0.0))
+        .collect();
+    let d = distance_to([ni, nj, 1], [h; 3], |c| empty[c]);
+    move |x, y| {
+        let at = |v: f64, n: usize| ((v / h).round().max(0.0) as usize).min(n - 1);
+        f64::from(d[at(y - oy, nj) * ni + at(x - ox, ni)])
+    }
 }
 
 /// Area of the outer sheet, mm².

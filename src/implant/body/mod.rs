@@ -139,10 +139,12 @@ pub enum ImplantError {
 const SAMPLES_MAX: u64 = 200_000_000;
 /// Rounds of carving corners: a ball may open a corner beside it.
 const CORNER_ROUNDS: usize = 3;
+/// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
+const CORNER_SPARE: f64 = 1.06;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
 const CONCAVE_MEASURED_MM: f64 = 3.0;
-/// Reach into the body that still counts as a fit when concave radii are measured, mm; half the finishing tolerance.
-const CONCAVE_SLACK_MM: f64 = 0.010;
+/// Reach into the body that still counts as a fit when concave radii are measured, mm: chords of 0.3 mm on 1.65 mm, twice.
+const CONCAVE_SLACK_MM: f64 = 0.014;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
@@ -194,9 +196,7 @@ pub fn design(
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
     let mut body = net::body_mesh(&fields).ok_or_else(empty)?;
     for _ in 0..CORNER_ROUNDS {
-        #[cfg(test)]
-        corner::debug(&fields, &body.0, params.concave_radius_mm());
-        if corner::open_corners(&mut fields, &body.0, params.concave_radius_mm()) == 0 {
+        if corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm()) == 0 {
             break;
         }
         fields.sweep(draft_rad);
@@ -213,7 +213,10 @@ pub fn design(
     let measured = Measured {
         outer_area_mm2: measure::outer_area_mm2(&fields, &body),
         span_mm: measure::span_mm(&body),
-        thickness: from_rim.iter().find_map(|&d| measure::least_thickness(&fields, &body, t.thickness_mm, d)),
+        thickness: from_rim.iter().find_map(|&d| {
+            let carved = lumen.as_ref().map(|l| (l, t.sinus_clearance_mm));
+            measure::least_thickness(&fields, &body, t.thickness_mm, d, carved)
+        }),
         concave: corner::least_concave_radius(&fields, &body, CONCAVE_MEASURED_MM, CONCAVE_SLACK_MM),
         sinus: measure::lumen_distance(&body, lumen.as_ref(), SINUS_TOLD_MM),
         wall: measure::wall(&fields, &body, &bone, t.gap_mm, t.excess_gap_mm_review),
@@ -221,11 +224,6 @@ pub fn design(
         dropped_mm2,
         holes_left_out,
     };
-    #[cfg(test)]
-    {
-        let p = measured.wall.gap_place;
-        eprintln!("gapmin {:.4} parts {:.4?} F {:.4} d {:?}", measured.wall.gap_mm_min, fields.parts_at(p), fields.body_at(p), bone.signed_distance_mm(p, 5.0));
-    }
     let findings = findings::findings(&measured, params, material_key, material, &patient_from_draft);
 
     let centroid = mesh.centroid_mm();

@@ -22,8 +22,6 @@ pub(super) struct Region<'a> {
     pub middle: Vector3<f64>,
     /// Mean outward normal of the completed outer table over the defect.
     pub normal: Vector3<f64>,
-    /// Area of the missing cells on the completed outer table, mm².
-    pub area_mm2: f64,
 }
 
 /// A bit of the bone's rim wall.
@@ -56,7 +54,7 @@ impl<'a> Region<'a> {
         let outside = distance_to(dims, [step_mm; 3], missing);
         let inside = distance_to(dims, [step_mm; 3], |c| !missing(c));
         let to_missing_mm = outside.iter().zip(&inside).map(|(&o, &i)| f64::from(o - i)).collect();
-        Self { sheets, to_missing_mm, middle, normal: normal.normalize(), area_mm2: area }
+        Self { sheets, to_missing_mm, middle, normal: normal.normalize() }
     }
 
     /// Distance along the chart to the border of the missing cells, mm, negative inside, at the nearest cell.
