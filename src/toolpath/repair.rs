@@ -15,6 +15,8 @@ use super::{Roles, ToolpathError};
 
 /// Beyond this stock is not measured, mm: it was not finished at all.
 const LIMIT_MM: f64 = 0.5;
+/// Name of the added operations.
+const REST: &str = "rest finish";
 
 /// What stands where after all passes, by the programmer's own reckoning.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +50,8 @@ impl Residual {
     }
 }
 
-/// Places of the design where finishing is measured: part mm, outward normal.
-pub fn samples(implant: &Implant, plan: &Plan, root_mm: f64) -> Vec<(P3, P3)> {
+/// Places of the design where finishing is measured, tabs' roots left out: part mm, outward normal.
+pub fn samples(implant: &Implant, plan: &Plan, ball_mm: f64) -> Vec<(P3, P3)> {
     let body = &implant.body;
     let mut vertex_normal = vec![[0f64; 3]; body.vertices.len()];
     let mut out = Vec::new();
@@ -71,26 +73,32 @@ pub fn samples(implant: &Implant, plan: &Plan, root_mm: f64) -> Vec<(P3, P3)> {
             out.push((*v, n.map(|x| x / l)));
         }
     }
-    out.retain(|(p, _)| !near_a_tab(p, plan, root_mm));
+    out.retain(|(p, n)| !at_a_tab(p, n, plan, ball_mm));
     out
 }
 
-fn near_a_tab(p: &P3, plan: &Plan, root_mm: f64) -> bool {
+/// True where a ball of `ball_mm` that touches the part at `p` would cut into a tab: the tab's root, which is dressed
+/// by hand when the part is cut free.
+fn at_a_tab(p: &P3, n: &P3, plan: &Plan, ball_mm: f64) -> bool {
+    let c: P3 = std::array::from_fn(|k| p[k] + ball_mm * n[k]);
     plan.tabs.iter().any(|t| {
-        let (dx, dy) = (p[0] - t.centre.mm[0], p[1] - t.centre.mm[1]);
+        let (dx, dy) = (c[0] - t.centre.mm[0], c[1] - t.centre.mm[1]);
         let along = dx * t.outward_xy[0] + dy * t.outward_xy[1];
         let across = -dx * t.outward_xy[1] + dy * t.outward_xy[0];
-        across.abs() <= 0.5 * t.width_mm + root_mm
-            && along >= -root_mm
-            && p[2] >= t.z_min_mm - root_mm
-            && p[2] <= t.z_max_mm + root_mm
+        let gap = [
+            (-super::scene::TAB_INTO_RIM_MM - along).max(0.0),
+            (across.abs() - 0.5 * t.width_mm).max(0.0),
+            (t.z_min_mm - c[2]).max(c[2] - t.z_max_mm).max(0.0),
+        ];
+        // 10 µm: beyond it the ball stands as near as the tolerance asks.
+        gap.iter().map(|g| g * g).sum::<f64>().sqrt() < ball_mm + 0.01 && dx.hypot(dy) < plan.lane_mm + t.width_mm
     })
 }
 
 /// Segments of the ball's centre of all finishing moves of `operations`, part frame.
 pub fn swept(plan: &Plan, scenes: &[Scene], operations: &[Operation]) -> Swept {
     let mut segments = Vec::new();
-    for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name.starts_with("rest")) {
+    for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name == REST) {
         let Some(scene) = scenes.iter().find(|s| s.setup == op.setup) else { continue };
         let Some(tool) = plan.tools.values().find(|t| t.number == op.tool) else { continue };
         let r = tool.radius_mm();
@@ -124,9 +132,8 @@ pub fn repair(
 ) -> Result<Residual, ToolpathError> {
     let ball = tools.rim.radius_mm();
     let places = samples(implant, plan, ball);
-    let points: Vec<P3> = places.iter().map(|p| p.0).collect();
-    let before = swept(plan, scenes, operations).over(&points, LIMIT_MM);
-    let proud: Vec<usize> = (0..points.len()).filter(|&k| before[k] > params.residual_mm_max).collect();
+    let before = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
+    let proud: Vec<usize> = (0..places.len()).filter(|&k| before[k] > params.residual_mm_max).collect();
     let proud_before = proud.len();
     if proud.is_empty() {
         return Ok(residual(&before, params.residual_mm_max, proud_before));
@@ -187,7 +194,7 @@ pub fn repair(
         let depth_mm = params.semi_allowance_mm + params.semi_scallop_mm;
         let s = speeds(&plan.material.finish, tools.rim, &plan.machine, depth_mm);
         let op = Operation {
-            name: "rest finish".into(),
+            name: REST.into(),
             setup: scene.setup,
             tool: tools.rim.number,
             spindle_rpm: s.spindle_rpm,
@@ -203,7 +210,10 @@ pub fn repair(
             .or_else(|| operations.iter().rposition(|o| o.setup == scene.setup));
         operations.insert(after.map_or(operations.len(), |k| k + 1), op);
     }
-    let left = swept(plan, scenes, operations).over(&points, LIMIT_MM);
+    // What was there before is still cut: only the new passes can take more.
+    let rest: Vec<Operation> = operations.iter().filter(|o| o.name == REST).cloned().collect();
+    let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
+    let left: Vec<f64> = before.iter().zip(after).map(|(a, b)| a.min(b)).collect();
     Ok(residual(&left, params.residual_mm_max, proud_before))
 }
 

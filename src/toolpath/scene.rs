@@ -14,7 +14,7 @@ pub const TAB: u32 = u32::MAX - 1;
 /// Lattice of roughing and outline, mm: a fraction of any allowance's worth of detail.
 const LATTICE_MM: f64 = 0.3;
 /// The tab's obstacle reaches this far into the rim, so that no ball finds a way between.
-const TAB_INTO_RIM_MM: f64 = 0.2;
+pub const TAB_INTO_RIM_MM: f64 = 0.2;
 
 /// One setup in its work frame, mm.
 pub struct Scene {
