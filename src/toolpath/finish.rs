@@ -12,6 +12,8 @@ use super::waterline::{Levels, waterlines};
 
 /// Lattice on which slopes and contours are looked for, mm: finer than any facet of a design.
 const LATTICE_MM: f64 = 0.25;
+/// The same for the skin.
+const SEMI_LATTICE_MM: f64 = 0.4;
 /// Raster up to this slope, waterlines from the lower one: ten degrees of overlap on either side of 30.
 const RASTER_TO_DEG: f64 = 40.0;
 const RASTER_SPACED_DEG: f64 = 30.0;
@@ -107,7 +109,8 @@ impl Finishing<'_> {
     /// Field of cutter locations of a tool over the part.
     pub fn field(&self, tool: &Tool, grade: Grade) -> Field {
         let (lo, hi) = self.scene.reach(tool.radius_mm());
-        self.lowered(tool, grade).over(Plane::over(lo, hi, LATTICE_MM))
+        let step = if grade == Grade::Semi { SEMI_LATTICE_MM } else { LATTICE_MM };
+        self.lowered(tool, grade).over(Plane::over(lo, hi, step))
     }
 
     /// Passes over one part at one grade.

@@ -41,6 +41,8 @@ mod waterline;
 
 #[cfg(test)]
 mod plate;
+#[cfg(test)]
+mod proof;
 
 use crate::model::{Cutting, Implant, Move, Operation, Plan, Tool, ToolKind, Watch};
 

@@ -15,6 +15,8 @@ use super::{Roles, ToolpathError};
 
 /// Beyond this stock is not measured, mm: it was not finished at all.
 const LIMIT_MM: f64 = 0.5;
+/// Name of the added operations.
+const REST: &str = "rest finish";
 
 /// What stands where after all passes, by the programmer's own reckoning.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +98,7 @@ fn at_a_tab(p: &P3, n: &P3, plan: &Plan, ball_mm: f64) -> bool {
 /// Segments of the ball's centre of all finishing moves of `operations`, part frame.
 pub fn swept(plan: &Plan, scenes: &[Scene], operations: &[Operation]) -> Swept {
     let mut segments = Vec::new();
-    for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name.starts_with("rest")) {
+    for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name == REST) {
         let Some(scene) = scenes.iter().find(|s| s.setup == op.setup) else { continue };
         let Some(tool) = plan.tools.values().find(|t| t.number == op.tool) else { continue };
         let r = tool.radius_mm();
@@ -130,9 +132,8 @@ pub fn repair(
 ) -> Result<Residual, ToolpathError> {
     let ball = tools.rim.radius_mm();
     let places = samples(implant, plan, ball);
-    let points: Vec<P3> = places.iter().map(|p| p.0).collect();
-    let before = swept(plan, scenes, operations).over(&points, LIMIT_MM);
-    let proud: Vec<usize> = (0..points.len()).filter(|&k| before[k] > params.residual_mm_max).collect();
+    let before = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
+    let proud: Vec<usize> = (0..places.len()).filter(|&k| before[k] > params.residual_mm_max).collect();
     let proud_before = proud.len();
     if proud.is_empty() {
         return Ok(residual(&before, params.residual_mm_max, proud_before));
@@ -193,7 +194,7 @@ pub fn repair(
         let depth_mm = params.semi_allowance_mm + params.semi_scallop_mm;
         let s = speeds(&plan.material.finish, tools.rim, &plan.machine, depth_mm);
         let op = Operation {
-            name: "rest finish".into(),
+            name: REST.into(),
             setup: scene.setup,
             tool: tools.rim.number,
             spindle_rpm: s.spindle_rpm,
@@ -209,7 +210,10 @@ pub fn repair(
             .or_else(|| operations.iter().rposition(|o| o.setup == scene.setup));
         operations.insert(after.map_or(operations.len(), |k| k + 1), op);
     }
-    let left = swept(plan, scenes, operations).over(&points, LIMIT_MM);
+    // What was there before is still cut: only the new passes can take more.
+    let rest: Vec<Operation> = operations.iter().filter(|o| o.name == REST).cloned().collect();
+    let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
+    let left: Vec<f64> = before.iter().zip(after).map(|(a, b)| a.min(b)).collect();
     Ok(residual(&left, params.residual_mm_max, proud_before))
 }
 

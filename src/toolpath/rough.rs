@@ -300,26 +300,43 @@ impl Walker<'_, '_> {
         let mut left: Vec<Option<(usize, Vec<[f64; 2]>)>> = passes.into_iter().map(Some).collect();
         let mut at = from;
         for _ in 0..left.len() {
-            let mut best: Option<(f64, usize, bool)> = None;
+            let mut best: Option<(f64, usize, Turn)> = None;
             for (k, pass) in left.iter().enumerate() {
                 let Some((_, line)) = pass else { continue };
                 if waits[k] > 0 {
                     continue;
                 }
-                for (p, back) in [(line[0], false), (*line.last().expect("two points"), true)] {
-                    let d = (p[0] - at[0]).hypot(p[1] - at[1]);
-                    if best.is_none_or(|b| d < b.0) {
-                        best = Some((d, k, back));
+                let far = |p: &[f64; 2]| (p[0] - at[0]).hypot(p[1] - at[1]);
+                let mut offer = |d: f64, turn: Turn| {
+                    if best.is_none_or(|b: (f64, usize, Turn)| d < b.0) {
+                        best = Some((d, k, turn));
                     }
+                };
+                if line.len() > 3 && line.first() == line.last() {
+                    // A ring is entered some way ahead, so that the step outwards is slanting: the width grows
+                    // slowly instead of beginning with a slot.
+                    let near = (0..line.len() - 1).min_by(|&a, &b| far(&line[a]).total_cmp(&far(&line[b])));
+                    let near = near.expect("a ring has points");
+                    let ahead = ahead(line, near, 3.0 * self.rough.width_mm);
+                    offer(far(&line[near]), Turn::Ring(ahead));
+                } else {
+                    offer(far(&line[0]), Turn::Asis);
+                    offer(far(line.last().expect("two points")), Turn::Backwards);
                 }
             }
-            let (_, k, back) = best.expect("waiting follows the fronts' numbers, so the lowest left is free");
+            let (_, k, turn) = best.expect("waiting follows the fronts' numbers, so the lowest left is free");
             for &a in &frees[k] {
                 waits[a] -= 1;
             }
             let (_, mut line) = left[k].take().expect("chosen among those left");
-            if back {
-                line.reverse();
+            match turn {
+                Turn::Asis => {}
+                Turn::Backwards => line.reverse(),
+                Turn::Ring(start) => {
+                    line.pop();
+                    line.rotate_left(start);
+                    line.push(line[0]);
+                }
             }
             self.go(at, line[0]);
             for p in &line[1..] {
@@ -357,7 +374,8 @@ impl Walker<'_, '_> {
                 self.moves.push(Move::Cut([p[0], p[1], self.z]));
             }
         }
-        self.moves.push(Move::Cut([to[0], to[1], self.z]));
+        // The step into the next front opens it and may be as wide as the mill: at the feed of entries.
+        self.moves.push(Move::Plunge([to[0], to[1], self.z]));
     }
 
     /// The node of the region nearest to a place on one of its lines.
@@ -379,6 +397,29 @@ impl Walker<'_, '_> {
             })
             .map(|n| n.0)
     }
+}
+
+/// How a pass is begun.
+#[derive(Clone, Copy)]
+enum Turn {
+    Asis,
+    Backwards,
+    /// A closed one, from this vertex.
+    Ring(usize),
+}
+
+/// The vertex of a closed line that lies `length` after vertex `from`, but at most a quarter of the line.
+fn ahead(line: &[[f64; 2]], from: usize, length: f64) -> usize {
+    let n = line.len() - 1;
+    let piece = |k: usize| (line[k + 1][0] - line[k][0]).hypot(line[k + 1][1] - line[k][1]);
+    let whole: f64 = (0..n).map(piece).sum();
+    let wanted = length.min(0.25 * whole);
+    let (mut gone, mut at) = (0.0, from);
+    while gone < wanted {
+        gone += piece(at);
+        at = (at + 1) % n;
+    }
+    at
 }
 
 fn near_line(line: &[[f64; 2]], p: [f64; 2], reach: f64) -> bool {

@@ -122,7 +122,8 @@ fn contour(
                 for k in [from, to] {
                     crossings.entry(edge[k]).or_insert_with(|| cross(ends[k].0, ends[k].1));
                 }
-                if crossings[&edge[from]].kept && crossings[&edge[to]].kept {
+                // One end is enough: a pass runs on to the tab, or to where the rim has been passed.
+                if crossings[&edge[from]].kept || crossings[&edge[to]].kept {
                     next.insert(edge[from], edge[to]);
                     has_before.insert(edge[to], true);
                 }
