@@ -64,11 +64,7 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
                 words.push(Word { letter, value });
                 at = next;
             }
-            b'#' | b'[' | b']' => {
-                return Err(WordError::unknown(
-                    "parameters and expressions (`#`, `[`) are not read here: write the number itself",
-                ));
-            }
+            b'#' | b'[' | b']' => return Err(expression()),
             b'/' => {
                 return Err(WordError::unknown(
                     "a `/` block runs or not by a switch on the machine: remove the slash or the block",
@@ -83,6 +79,10 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
         }
     }
     Ok(LineKind::Block)
+}
+
+fn expression() -> WordError {
+    WordError::unknown("parameters and expressions (`#`, `[`) are not read here: write the number itself")
 }
 
 fn comment_end(line: &[u8], open: usize) -> Result<usize, WordError> {
@@ -101,6 +101,7 @@ fn number(line: &[u8], mut at: usize, letter: u8) -> Result<(f64, usize), WordEr
         at += 1;
     }
     let negative = match line.get(at) {
+        Some(b'#' | b'[') => return Err(expression()),
         Some(b'-') => {
             at += 1;
             true
