@@ -40,7 +40,8 @@ fn motions_equal_those_of_linuxcnc() {
         return;
     };
     let (binary, dir) = (PathBuf::from(binary), PathBuf::from(dir));
-    let mut programs: Vec<(String, String)> = OWN.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+    let mut programs: Vec<(String, String)> =
+        OWN.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
     if let Some(folder) = std::env::var_os("RS274_PROGRAMS") {
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
             .expect("RS274_PROGRAMS is a folder")
@@ -59,7 +60,8 @@ fn motions_equal_those_of_linuxcnc() {
 }
 
 fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
-    let theirs = interpret(text, binary, dir).unwrap_or_else(|e| panic!("{name}: the interpreter refuses: {e}"));
+    let theirs =
+        interpret(text, binary, dir).unwrap_or_else(|e| panic!("{name}: the interpreter refuses: {e}"));
     let ours: Vec<_> = read_motions(text, &ReadContext::open())
         .unwrap_or_else(|e| panic!("{name}: {e}"))
         .into_iter()
@@ -76,7 +78,10 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
         .collect();
     let ours: Vec<_> = ours
         .into_iter()
-        .filter(|m| matches!(m.kind, MotionKind::ArcClockwise | MotionKind::ArcCounterClockwise) || far(m.from_mm, m.end_mm))
+        .filter(|m| {
+            matches!(m.kind, MotionKind::ArcClockwise | MotionKind::ArcCounterClockwise)
+                || far(m.from_mm, m.end_mm)
+        })
         .collect();
     for (n, (o, t)) in ours.iter().zip(&theirs).enumerate() {
         let what = match o.kind {

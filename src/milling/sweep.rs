@@ -500,7 +500,10 @@ mod tests {
                 for axis in 0..2 {
                     let other = 1 - axis;
                     for _ in 0..20 {
-                        let across = r.within(s.from[other].min(s.to[other]) - 3.2, s.from[other].max(s.to[other]) + 3.2);
+                        let across = r.within(
+                            s.from[other].min(s.to[other]) - 3.2,
+                            s.from[other].max(s.to[other]) + 3.2,
+                        );
                         let z = r.within(sweep.lowest() - 0.1, s.from[2].max(s.to[2]) + 4.0);
                         let inside = |along: f64| {
                             let p = if axis == 0 { [along, across] } else { [across, along] };
@@ -511,8 +514,14 @@ mod tests {
                         match sweep.interval(axis, across, z) {
                             Some((a, b)) if b - a > 4.0 * e => {
                                 met += 1;
-                                assert!(inside(a + e) && inside(b - e), "{c:?} {s:?} {axis} {across} {z}: {a} {b}");
-                                assert!(!inside(a - e) && !inside(b + e), "{c:?} {s:?} {axis} {across} {z}: {a} {b}");
+                                assert!(
+                                    inside(a + e) && inside(b - e),
+                                    "{c:?} {s:?} {axis} {across} {z}: {a} {b}"
+                                );
+                                assert!(
+                                    !inside(a - e) && !inside(b + e),
+                                    "{c:?} {s:?} {axis} {across} {z}: {a} {b}"
+                                );
                             }
                             Some(_) => {}
                             None => {

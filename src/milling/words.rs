@@ -71,7 +71,8 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
                 ));
             }
             _ => {
-                let shown = if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
+                let shown =
+                    if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
                 return Err(WordError::unknown(format!(
                     "`{shown}` where a letter was expected: a word is a letter and a number"
                 )));
@@ -172,7 +173,9 @@ mod tests {
 
     #[test]
     fn what_is_no_word_is_refused() {
-        for bad in ["X", "X-", "X.", "X Y1", "G1 X1 2", "#1=2", "X[1]", "(open", "(a (b))", "/G0", "X1\u{b5}", "%%"] {
+        for bad in
+            ["X", "X-", "X.", "X Y1", "G1 X1 2", "#1=2", "X[1]", "(open", "(a (b))", "/G0", "X1\u{b5}", "%%"]
+        {
             assert!(words(bad).is_err(), "{bad}");
         }
         assert!(words("X1.2.3").is_err());
