@@ -8,7 +8,7 @@ use std::process::Command;
 
 use osteomill::milling::{MotionKind, ReadContext, read_motions};
 
-/// Printed with four decimals: half an increment of each side's rounding, and of the sum of both.
+/// The interpreter prints four decimals of the unit in force: half an increment, and as much for its own sums.
 const SAME_MM: f64 = 1.0e-4;
 
 const OWN: &[(&str, &str)] = &[
@@ -31,6 +31,8 @@ const OWN: &[(&str, &str)] = &[
 struct Canon {
     what: &'static str,
     end: [f64; 3],
+    /// Millimetres per unit it is printed in.
+    unit: f64,
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
     let theirs: Vec<_> = theirs
         .into_iter()
         .filter(|c| {
-            let moves = c.what == "arc" || far(at, c.end);
+            let moves = c.what == "arc" || far(at, c.end, c.unit);
             at = c.end;
             moves
         })
@@ -80,7 +82,7 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
         .into_iter()
         .filter(|m| {
             matches!(m.kind, MotionKind::ArcClockwise | MotionKind::ArcCounterClockwise)
-                || far(m.from_mm, m.end_mm)
+                || far(m.from_mm, m.end_mm, 1.0)
         })
         .collect();
     for (n, (o, t)) in ours.iter().zip(&theirs).enumerate() {
@@ -90,14 +92,20 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
             _ => "arc",
         };
         assert_eq!(what, t.what, "{name}: motion {n}, line {}: {o:?} {t:?}", o.line);
-        assert!(!far(o.end_mm, t.end), "{name}: motion {n}, line {}: {:?} {:?}", o.line, o.end_mm, t.end);
+        assert!(
+            !far(o.end_mm, t.end, t.unit),
+            "{name}: motion {n}, line {}: {:?} {:?}",
+            o.line,
+            o.end_mm,
+            t.end
+        );
     }
     assert_eq!(ours.len(), theirs.len(), "{name}: number of motions");
     println!("{name}: {} motions agree", ours.len());
 }
 
-fn far(p: [f64; 3], q: [f64; 3]) -> bool {
-    (0..3).any(|a| (p[a] - q[a]).abs() > SAME_MM)
+fn far(p: [f64; 3], q: [f64; 3], unit: f64) -> bool {
+    (0..3).any(|a| (p[a] - q[a]).abs() > SAME_MM * unit)
 }
 
 fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String> {
@@ -128,7 +136,11 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
         match name {
             "STRAIGHT_TRAVERSE" | "STRAIGHT_FEED" => {
                 at = std::array::from_fn(|a| numbers[a] * unit);
-                out.push(Canon { what: if name == "STRAIGHT_FEED" { "feed" } else { "rapid" }, end: at });
+                out.push(Canon {
+                    what: if name == "STRAIGHT_FEED" { "feed" } else { "rapid" },
+                    end: at,
+                    unit,
+                });
             }
             "ARC_FEED" => {
                 // first end, second end, first centre, second centre, turns, third end
@@ -136,7 +148,7 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
                 at[u] = numbers[0] * unit;
                 at[v] = numbers[1] * unit;
                 at[w] = numbers[5] * unit;
-                out.push(Canon { what: "arc", end: at });
+                out.push(Canon { what: "arc", end: at, unit });
             }
             "SELECT_PLANE" => {
                 plane = match tail.trim_end_matches(')').trim() {
