@@ -20,18 +20,28 @@ pub(super) fn check_radius(
     if r0 < 1e-9 || off > limit_mm || !off.is_finite() {
         return Err(WordError::new(
             "arc-radius",
-            format!("the arc starts at radius {r0:.4} mm and ends at {r1:.4} mm (limit {limit_mm} mm apart): correct its centre"),
+            format!(
+                "the arc starts at radius {r0:.4} mm and ends at {r1:.4} mm (limit {limit_mm} mm apart): correct its centre"
+            ),
         ));
     }
     Ok(())
 }
 
 /// Centre of an R arc: the shorter one for positive `r`, the longer one for negative.
-pub(super) fn centre_from_radius(from: [f64; 2], end: [f64; 2], r: f64, clockwise: bool) -> Result<[f64; 2], WordError> {
+pub(super) fn centre_from_radius(
+    from: [f64; 2],
+    end: [f64; 2],
+    r: f64,
+    clockwise: bool,
+) -> Result<[f64; 2], WordError> {
     let (dx, dy) = (end[0] - from[0], end[1] - from[1]);
     let chord = dx.hypot(dy);
     if chord < 1e-9 {
-        return Err(WordError::new("arc-radius", "an R arc that ends where it starts has no centre: use I J K"));
+        return Err(WordError::new(
+            "arc-radius",
+            "an R arc that ends where it starts has no centre: use I J K",
+        ));
     }
     let half = chord / 2.0;
     // Rounded decimals may make a half circle's radius a little too small: 1 um is forgiven.

@@ -20,7 +20,12 @@ impl Block {
                 b'G' => b.add_g(w.value)?,
                 b'M' => b.add_m(w.value)?,
                 b'N' if i == 0 => {}
-                b'N' => return Err(WordError::new("unknown-word", "N stands inside a block: a block number comes first")),
+                b'N' => {
+                    return Err(WordError::new(
+                        "unknown-word",
+                        "N stands inside a block: a block number comes first",
+                    ));
+                }
                 b'F' | b'H' | b'I' | b'J' | b'K' | b'P' | b'Q' | b'R' | b'S' | b'T' | b'X' | b'Y' | b'Z' => {
                     b.add_value(w)?;
                 }
@@ -53,7 +58,10 @@ impl Block {
         if let Some(other) = self.g[group] {
             return Err(WordError::new(
                 "modal-clash",
-                format!("G{value} and G{} exclude each other: put them in two blocks", f64::from(other) / 10.0),
+                format!(
+                    "G{value} and G{} exclude each other: put them in two blocks",
+                    f64::from(other) / 10.0
+                ),
             ));
         }
         self.g[group] = Some(code);

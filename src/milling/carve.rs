@@ -75,7 +75,12 @@ struct TileFound {
 }
 
 /// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind.
-pub(super) fn carve(stock: &mut Stock, pieces: &[Piece], cutters: &[Cutter], limits: &Limits) -> Vec<Meeting> {
+pub(super) fn carve(
+    stock: &mut Stock,
+    pieces: &[Piece],
+    cutters: &[Cutter],
+    limits: &Limits,
+) -> Vec<Meeting> {
     let lattice = stock.lattice;
     let row = lattice.n[0];
     let by_tile = pieces_by_tile(&lattice, pieces, cutters);
@@ -152,7 +157,13 @@ struct Tile<'a> {
 }
 
 impl<'a> Tile<'a> {
-    fn new(lattice: &'a Lattice, t: usize, top: &'a mut [f64], low: &'a mut [f64], gone: &'a mut [u32]) -> Self {
+    fn new(
+        lattice: &'a Lattice,
+        t: usize,
+        top: &'a mut [f64],
+        low: &'a mut [f64],
+        gone: &'a mut [u32],
+    ) -> Self {
         let rows = top.len() / lattice.n[0];
         let blocks = lattice.n[0].div_ceil(TILE);
         Self {
@@ -180,9 +191,10 @@ impl<'a> Tile<'a> {
         let (lo, hi) = (b * TILE, ((b + 1) * TILE).min(self.lattice.n[0]));
         let mut most = f64::NEG_INFINITY;
         for r in 0..self.rows {
-            for at in r * self.lattice.n[0] + lo..r * self.lattice.n[0] + hi {
-                if self.gone[at] == ALIVE {
-                    most = most.max(heights[at]);
+            let row = r * self.lattice.n[0] + lo..r * self.lattice.n[0] + hi;
+            for (height, &gone) in heights[row.clone()].iter().zip(&self.gone[row]) {
+                if gone == ALIVE {
+                    most = most.max(*height);
                 }
             }
         }
@@ -195,7 +207,16 @@ impl<'a> Tile<'a> {
         let sweep = Sweep::new(cutter, piece.span);
         let side = usize::from(piece.up < 0.0);
         if cutter.shank_radius_mm > cutter.radius_mm {
-            self.body(number, &sweep, side, cutter.shank_radius_mm, cutter.flute_mm, Met::Shank, limits, found);
+            self.body(
+                number,
+                &sweep,
+                side,
+                cutter.shank_radius_mm,
+                cutter.flute_mm,
+                Met::Shank,
+                limits,
+                found,
+            );
         }
         self.body(number, &sweep, side, cutter.holder_radius_mm, cutter.nose_mm, Met::Holder, limits, found);
         self.flutes(number, piece, &sweep, side, limits, found);
@@ -265,7 +286,11 @@ impl<'a> Tile<'a> {
                     // From where the cutter itself covers the line, its flutes have cleared it.
                     let until = sweep.dwell(x, y, sweep.cutter.radius_mm).map_or(s1, |c| c.0);
                     let low = if sweep.length == 0.0 {
-                        if sweep.dwell(x, y, sweep.cutter.radius_mm).is_some() { continue } else { sweep.lowest() }
+                        if sweep.dwell(x, y, sweep.cutter.radius_mm).is_some() {
+                            continue;
+                        } else {
+                            sweep.lowest()
+                        }
                     } else {
                         sweep.tip_z(s0).min(sweep.tip_z(until))
                     };
@@ -278,7 +303,15 @@ impl<'a> Tile<'a> {
         }
     }
 
-    fn flutes(&mut self, number: u32, piece: &Piece, sweep: &Sweep, side: usize, limits: &Limits, found: &mut TileFound) {
+    fn flutes(
+        &mut self,
+        number: u32,
+        piece: &Piece,
+        sweep: &Sweep,
+        side: usize,
+        limits: &Limits,
+        found: &mut TileFound,
+    ) {
         let cutter = sweep.cutter;
         let lowest = sweep.lowest();
         let (f, t) = (sweep.span.from, sweep.span.to);
@@ -289,7 +322,8 @@ impl<'a> Tile<'a> {
         let cutting = piece.doing == Doing::Cut;
         let plunging = cutting && !cutter.drills && f[2] - t[2] > sweep.length;
         let core2 = (PLUNGE_RADIUS_SHARE * cutter.radius_mm).powi(2);
-        let (mut rapid, mut over, mut plunge) = (0.0f64, 0.0f64, Plunge { piece: number, lines: 0, depth_mm: 0.0 });
+        let (mut rapid, mut over, mut plunge) =
+            (0.0f64, 0.0f64, Plunge { piece: number, lines: 0, depth_mm: 0.0 });
         let n0 = self.lattice.n[0];
         let flute_top = lowest + cutter.flute_mm + limits.contact_mm;
         let ranges: [std::ops::Range<usize>; TILE] = std::array::from_fn(|r| {

@@ -59,7 +59,9 @@ pub(super) fn why_not(tenths: u32) -> &'static str {
     match tenths {
         410..=421 => " (cutter compensation is not simulated: post compensated paths)",
         431..=439 => " (only G43 H is simulated)",
-        100 | 520..=529 | 920..=923 => " (offsets changed by the program are not allowed: the job file states them)",
+        100 | 520..=529 | 920..=923 => {
+            " (offsets changed by the program are not allowed: the job file states them)"
+        }
         280 | 300 => " (use G53 to go to a machine position)",
         591..=593 => " (only G54 to G59 are simulated)",
         680..=694 => " (rotated coordinates are not simulated)",

@@ -61,7 +61,9 @@ impl Cutter {
         let end = match tool.kind {
             ToolKind::Flat if corner == 0.0 => End::Flat,
             ToolKind::Ball if (corner - radius).abs() < 1e-9 => End::Ball,
-            ToolKind::Bull if corner > 0.0 && corner < radius => End::Bull { flat_mm: radius - corner, corner_mm: corner },
+            ToolKind::Bull if corner > 0.0 && corner < radius => {
+                End::Bull { flat_mm: radius - corner, corner_mm: corner }
+            }
             ToolKind::Drill | ToolKind::Chamfer => {
                 let angle = tool.point_angle_deg;
                 if !(angle > 0.0 && angle < 180.0) {
@@ -108,7 +110,9 @@ impl Cutter {
         }
         Some(match self.end {
             End::Flat => self.radius_mm,
-            End::Ball if height < self.radius_mm => (height * (2.0 * self.radius_mm - height)).max(0.0).sqrt(),
+            End::Ball if height < self.radius_mm => {
+                (height * (2.0 * self.radius_mm - height)).max(0.0).sqrt()
+            }
             End::Ball => self.radius_mm,
             End::Bull { flat_mm, corner_mm } if height < corner_mm => {
                 flat_mm + (height * (2.0 * corner_mm - height)).max(0.0).sqrt()

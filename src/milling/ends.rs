@@ -203,8 +203,9 @@ impl<'a> RowLines<'a> {
         let cols = self.lattice.range(axis, f[axis].min(t[axis]) - half, f[axis].max(t[axis]) + half);
         let (mut first, mut last) = (usize::MAX, 0);
         // One line to either side: an end lies between lines.
-        let lo = cols.start.saturating_sub(1) / TILE;
-        let hi = (cols.end.max(cols.start).min(self.lattice.n[axis] - 1)) / TILE;
+        let last_line = self.lattice.n[axis] - 1;
+        let lo = cols.start.saturating_sub(1).min(last_line) / TILE;
+        let hi = cols.end.min(last_line) / TILE;
         for l in &self.levels[lo..=hi] {
             if !l.is_empty() {
                 first = first.min(l.start);
@@ -214,7 +215,7 @@ impl<'a> RowLines<'a> {
         // Levels at or above the lowest place the cutter reaches on this row.
         let lowest = f[2].min(t[2]) + cutter.height_mm(off);
         let above = if piece.up > 0.0 {
-            self.lattice.range(2, lowest, f64::MAX.min(self.lattice.max[2]))
+            self.lattice.range(2, lowest, self.lattice.max[2])
         } else {
             self.lattice.range(2, self.lattice.min[2], -lowest)
         };

@@ -45,7 +45,9 @@ pub(super) fn collisions(
             let setup = asked.setups[piece.motion as usize];
             let mut out = Vec::new();
             for f in job.fixture.iter().filter(|f| f.setups.contains(&setup)) {
-                for (body, depth) in meet_fixture(piece, &cutters[piece.cutter as usize], &f.body, params.contact_mm) {
+                for (body, depth) in
+                    meet_fixture(piece, &cutters[piece.cutter as usize], &f.body, params.contact_mm)
+                {
                     let kind = match (body, piece.doing) {
                         (Body::Cutter, Doing::Cut) => "fixture",
                         (Body::Cutter, _) => "rapid-through-fixture",
@@ -88,7 +90,8 @@ fn tab_lost(job: &Job, asked: &Asked, stock: &Stock, freed: &Freed) -> Option<(u
         Some(piece) => asked.places[asked.pieces[piece as usize].motion as usize],
         None => *last,
     };
-    let message = "after this block nothing holds the part in its frame: leave tabs to the end of the last program";
+    let message =
+        "after this block nothing holds the part in its frame: leave tabs to the end of the last program";
     Some((
         place.program,
         Collision {
@@ -106,17 +109,27 @@ fn sentence(m: &Meeting, doing: Doing, params: &MillingParams) -> (&'static str,
     match m.met {
         Met::RapidThroughStock if doing == Doing::DogLeg => (
             "rapid-through-stock",
-            format!("a rapid whose axes arrive one after the other goes {d:.3} mm deep through stock: lift first"),
+            format!(
+                "a rapid whose axes arrive one after the other goes {d:.3} mm deep through stock: lift first"
+            ),
         ),
-        Met::RapidThroughStock => {
-            ("rapid-through-stock", format!("a rapid goes {d:.3} mm deep through stock: lift first or cut at feed"))
-        }
+        Met::RapidThroughStock => (
+            "rapid-through-stock",
+            format!("a rapid goes {d:.3} mm deep through stock: lift first or cut at feed"),
+        ),
         Met::AboveFlutes => (
             "cutting-above-flutes",
-            format!("stock stands {d:.3} mm above the flutes where the tool enters it: cut in steps or take longer flutes"),
+            format!(
+                "stock stands {d:.3} mm above the flutes where the tool enters it: cut in steps or take longer flutes"
+            ),
         ),
-        Met::Shank => ("shank", format!("the shank goes {d:.3} mm into stock: clear more or take a longer neck")),
-        Met::Holder => ("holder", format!("the holder goes {d:.3} mm into stock: clear more or stick the tool out farther")),
+        Met::Shank => {
+            ("shank", format!("the shank goes {d:.3} mm into stock: clear more or take a longer neck"))
+        }
+        Met::Holder => (
+            "holder",
+            format!("the holder goes {d:.3} mm into stock: clear more or stick the tool out farther"),
+        ),
         Met::Plunge => (
             "plunge-full-width",
             format!(

@@ -14,7 +14,12 @@ pub(super) enum Body {
 }
 
 /// How deep each part of the tool that meets `fixture` goes into it along the piece, mm.
-pub(super) fn meet_fixture(piece: &Piece, cutter: &Cutter, fixture: &BoxPart, contact_mm: f64) -> Vec<(Body, f64)> {
+pub(super) fn meet_fixture(
+    piece: &Piece,
+    cutter: &Cutter,
+    fixture: &BoxPart,
+    contact_mm: f64,
+) -> Vec<(Body, f64)> {
     let (lo, hi) = (fixture.min_mm.mm, fixture.max_mm.mm);
     let top = if piece.up > 0.0 { hi[2] } else { -lo[2] };
     let bodies = [
@@ -36,7 +41,8 @@ pub(super) fn meet_fixture(piece: &Piece, cutter: &Cutter, fixture: &BoxPart, co
         };
         let nearest = golden(0.0, 1.0, |u| -off(u));
         // Either end may be nearest exactly, where the search stops short of it.
-        let nearest = [nearest, 0.0, 1.0].into_iter().min_by(|&a, &b| off(a).total_cmp(&off(b))).expect("three");
+        let nearest =
+            [nearest, 0.0, 1.0].into_iter().min_by(|&a, &b| off(a).total_cmp(&off(b))).expect("three");
         if off(nearest) >= radius {
             continue;
         }

@@ -43,8 +43,15 @@ impl Freed {
     pub fn whole(stock: &Stock) -> Self {
         let (first, mut runs) = runs_of(stock, None);
         runs.iter_mut().for_each(|r| r.kept = true);
-        let mut out =
-            Self { columns: stock.lattice.n[0], first, runs, witnesses: vec![], contacts: vec![], held: true, part_mm3: 0.0 };
+        let mut out = Self {
+            columns: stock.lattice.n[0],
+            first,
+            runs,
+            witnesses: vec![],
+            contacts: vec![],
+            held: true,
+            part_mm3: 0.0,
+        };
         out.part_mm3 = out.kept_mm3(stock.lattice.step);
         out
     }
@@ -130,7 +137,8 @@ pub(super) fn cut_free(stock: &Stock, design: &Bvh<Part>, stub_mm: f64) -> Freed
         }
     }
     let frame_root = frame.root(border);
-    let is_frame: Vec<bool> = (0..runs.len()).map(|a| on_border && frame.root(a as u32) == frame_root).collect();
+    let is_frame: Vec<bool> =
+        (0..runs.len()).map(|a| on_border && frame.root(a as u32) == frame_root).collect();
     each_pair(&mut |a, b, place, area| {
         if is_frame[a] != is_frame[b] {
             let sign = if is_frame[b] { 1.0 } else { -1.0 };
@@ -159,8 +167,7 @@ pub(super) fn cut_free(stock: &Stock, design: &Bvh<Part>, stub_mm: f64) -> Freed
     contacts.retain(|c| Some(part.root(c.2)) == main);
     let held = on_border && !contacts.is_empty();
     let (witnesses, places) = cluster(&contacts, lattice.step);
-    let mut out =
-        Freed { columns: nx, first, runs, witnesses, contacts: places, held, part_mm3: 0.0 };
+    let mut out = Freed { columns: nx, first, runs, witnesses, contacts: places, held, part_mm3: 0.0 };
     out.part_mm3 = out.kept_mm3(lattice.step);
     out
 }
@@ -216,7 +223,17 @@ fn runs_of(stock: &Stock, design: Option<(&Bvh<Part>, f64)>) -> (Vec<u32>, Vec<R
                     match &near {
                         Some((tree, stub, interest)) => {
                             let window = interest.at(i, j);
-                            split(lattice.at(0, i), lattice.at(1, j), z0, z1, tree, *stub, window, lattice.step, &mut runs);
+                            split(
+                                lattice.at(0, i),
+                                lattice.at(1, j),
+                                z0,
+                                z1,
+                                tree,
+                                *stub,
+                                window,
+                                lattice.step,
+                                &mut runs,
+                            );
                         }
                         None => runs.push(Run { z0, z1, within: false, kept: false }),
                     }
@@ -366,7 +383,11 @@ pub(super) fn widen(freed: &mut Freed, left: &[([f64; 3], f64)], root_mm: f64) {
         let mut radius = w.radius_mm;
         for &(p, off) in left {
             let d = distance(p, w.centre_part_mm);
-            if off > FILLET_MM && d > radius && d <= reach && places.iter().any(|&q| distance(p, q) <= root_mm) {
+            if off > FILLET_MM
+                && d > radius
+                && d <= reach
+                && places.iter().any(|&q| distance(p, q) <= root_mm)
+            {
                 radius = d;
             }
         }

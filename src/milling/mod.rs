@@ -119,7 +119,9 @@ pub enum MillingError {
         what: String,
     },
     /// More lines than fit in memory.
-    #[error("the blank needs {lines} dexel lines at {dexel_mm} mm, but at most {limit} are simulated: raise milling.dexel_mm")]
+    #[error(
+        "the blank needs {lines} dexel lines at {dexel_mm} mm, but at most {limit} are simulated: raise milling.dexel_mm"
+    )]
     TooFine {
         /// Lines along z.
         lines: usize,
@@ -250,10 +252,15 @@ fn check_job(job: &Job) -> Result<(), MillingError> {
     }
     let limits = [m.feed_mm_per_min_max, m.spindle_rpm_min, m.spindle_rpm_max, m.tool_change_s];
     if limits.iter().any(|v| !v.is_finite() || *v < 0.0) || m.feed_mm_per_min_max <= 0.0 {
-        return bad(format!("machine limits of feed, speed and tool change are {limits:?}, but must not be negative"));
+        return bad(format!(
+            "machine limits of feed, speed and tool change are {limits:?}, but must not be negative"
+        ));
     }
     if (0..3).any(|a| m.travel_min_mm[a].partial_cmp(&m.travel_max_mm[a]) != Some(std::cmp::Ordering::Less)) {
-        return bad(format!("machine travels from {:?} to {:?} mm, which is no range", m.travel_min_mm, m.travel_max_mm));
+        return bad(format!(
+            "machine travels from {:?} to {:?} mm, which is no range",
+            m.travel_min_mm, m.travel_max_mm
+        ));
     }
     if job.program.is_empty() {
         return bad("the job has no program".into());

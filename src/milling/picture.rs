@@ -12,7 +12,13 @@ use crate::geometry::nets::{Nudge, surface_net};
 use crate::model::{Mesh, Part};
 
 /// Closed mesh of what `freed` keeps, sampled every `picture_mm`.
-pub(super) fn picture(lattice: &Lattice, freed: &Freed, along_x: &CrossEnds, along_y: &CrossEnds, picture_mm: f64) -> Mesh<Part> {
+pub(super) fn picture(
+    lattice: &Lattice,
+    freed: &Freed,
+    along_x: &CrossEnds,
+    along_y: &CrossEnds,
+    picture_mm: f64,
+) -> Mesh<Part> {
     let stride = ((picture_mm / lattice.step).round() as usize).max(1);
     let Some((lo, hi)) = kept_box(lattice, freed) else { return Mesh::new(vec![], vec![]) };
     let n: [usize; 3] = std::array::from_fn(|a| (hi[a] - lo[a]) / stride + 1);
@@ -65,7 +71,9 @@ pub(super) fn picture(lattice: &Lattice, freed: &Freed, along_x: &CrossEnds, alo
         .vertices
         .iter()
         .map(|v| {
-            std::array::from_fn(|a| lattice.min[a] + (lo[a] as f64 + v[a] * stride as f64 + 0.5) * lattice.step)
+            std::array::from_fn(|a| {
+                lattice.min[a] + (lo[a] as f64 + v[a] * stride as f64 + 0.5) * lattice.step
+            })
         })
         .collect();
     Mesh::new(vertices, net.triangles)

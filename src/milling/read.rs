@@ -167,7 +167,10 @@ impl<'a> Reader<'a> {
             }
         }
         if !self.ended {
-            self.fault("no-program-end", "the text ends without M2 or M30: the spindle would keep turning".into());
+            self.fault(
+                "no-program-end",
+                "the text ends without M2 or M30: the spindle would keep turning".into(),
+            );
         }
         self.out.complete = self.ended;
     }
@@ -254,7 +257,10 @@ impl<'a> Reader<'a> {
         let feed = f * unit;
         if feed > self.context.feed_mm_per_min_max {
             let most = self.context.feed_mm_per_min_max;
-            self.fault("feed-above-limit", format!("feed {feed} mm/min, but the machine goes to {most}: lower F"));
+            self.fault(
+                "feed-above-limit",
+                format!("feed {feed} mm/min, but the machine goes to {most}: lower F"),
+            );
         }
         self.feed_mm_per_min = (feed > 0.0).then_some(feed);
         Ok(())
@@ -267,9 +273,15 @@ impl<'a> Reader<'a> {
         }
         let [least, most] = self.context.spindle_rpm;
         if s > most {
-            self.fault("speed-above-limit", format!("speed {s}/min, but the spindle goes to {most}: lower S"));
+            self.fault(
+                "speed-above-limit",
+                format!("speed {s}/min, but the spindle goes to {most}: lower S"),
+            );
         } else if s > 0.0 && s < least {
-            self.fault("speed-below-limit", format!("speed {s}/min, but the spindle starts at {least}: raise S"));
+            self.fault(
+                "speed-below-limit",
+                format!("speed {s}/min, but the spindle starts at {least}: raise S"),
+            );
         }
         self.spindle_rpm = s;
         Ok(())
@@ -322,7 +334,9 @@ impl<'a> Reader<'a> {
                 {
                     return Err(WordError::new(
                         "wrong-length-offset",
-                        format!("H{h} is not in the job's tool table: use the number of the tool in the spindle"),
+                        format!(
+                            "H{h} is not in the job's tool table: use the number of the tool in the spindle"
+                        ),
                     ));
                 }
                 self.length_tool = (h != 0).then_some(h);
@@ -357,7 +371,12 @@ impl<'a> Reader<'a> {
             used.push(b'Q');
         }
         match b.g(G_MOTION).or(self.motion) {
-            Some(20 | 30) if b.has_axis() || b.value(b'I').is_some() || b.value(b'J').is_some() || b.value(b'K').is_some() => {
+            Some(20 | 30)
+                if b.has_axis()
+                    || b.value(b'I').is_some()
+                    || b.value(b'J').is_some()
+                    || b.value(b'K').is_some() =>
+            {
                 used.extend_from_slice(b"IJKRP");
             }
             Some(810 | 820 | 830) if b.has_axis() => used.extend_from_slice(b"RPQ"),
@@ -374,7 +393,10 @@ impl<'a> Reader<'a> {
 
     fn unit(&self) -> Result<f64, WordError> {
         self.unit_mm.ok_or_else(|| {
-            WordError::new("units", "a length or feed before G20 or G21: state the unit at the top of the program")
+            WordError::new(
+                "units",
+                "a length or feed before G20 or G21: state the unit at the top of the program",
+            )
         })
     }
 
@@ -385,8 +407,8 @@ impl<'a> Reader<'a> {
             }
             self.motion = Some(code);
         }
-        let centre_only = matches!(self.motion, Some(20 | 30))
-            && [b'I', b'J', b'K'].iter().any(|&l| b.value(l).is_some());
+        let centre_only =
+            matches!(self.motion, Some(20 | 30)) && [b'I', b'J', b'K'].iter().any(|&l| b.value(l).is_some());
         let machine = b.g(G_ONCE) == Some(530);
         if !b.has_axis() && !centre_only {
             return if machine {
@@ -398,7 +420,10 @@ impl<'a> Reader<'a> {
             };
         }
         if b.g(G_ONCE) == Some(40) {
-            return Err(WordError::new("modal-clash", "G4 with coordinates: put the dwell in a block of its own"));
+            return Err(WordError::new(
+                "modal-clash",
+                "G4 with coordinates: put the dwell in a block of its own",
+            ));
         }
         let unit = self.unit()?;
         match self.motion {
@@ -460,9 +485,13 @@ impl<'a> Reader<'a> {
         }
         if cutting {
             if self.spindle == 5 || self.spindle_rpm == 0.0 {
-                self.motion_fault("spindle-off", || "a cut while the spindle stands: M3 with S comes first".into());
+                self.motion_fault("spindle-off", || {
+                    "a cut while the spindle stands: M3 with S comes first".into()
+                });
             } else if self.spindle == 4 {
-                self.motion_fault("spindle-reverse", || "a cut while the spindle turns backwards (M4): use M3".into());
+                self.motion_fault("spindle-reverse", || {
+                    "a cut while the spindle turns backwards (M4): use M3".into()
+                });
             }
         }
         if machine && !cutting {
@@ -470,7 +499,8 @@ impl<'a> Reader<'a> {
         }
         if self.offset.is_none() && self.context.work_offset.is_some() {
             self.motion_fault("wrong-work-offset", || {
-                "motion before a work offset is chosen: name the job's offset at the top of the program".into()
+                "motion before a work offset is chosen: name the job's offset at the top of the program"
+                    .into()
             });
         }
         if self.tool != 0 && (cutting || end[2] != self.position[2]) {
@@ -508,7 +538,9 @@ impl<'a> Reader<'a> {
                 Ok(feed)
             }
             _ => {
-                self.motion_fault("no-feed", || "a cut in G93 without F in its block: every cut needs its own".into());
+                self.motion_fault("no-feed", || {
+                    "a cut in G93 without F in its block: every cut needs its own".into()
+                });
                 Ok(1.0)
             }
         }
@@ -522,7 +554,10 @@ impl<'a> Reader<'a> {
         if b.value(letter[w]).is_some() {
             return Err(WordError::new(
                 "arc-centre",
-                format!("{} does not lie in the plane of the arc: choose the plane or remove it", letter[w] as char),
+                format!(
+                    "{} does not lie in the plane of the arc: choose the plane or remove it",
+                    letter[w] as char
+                ),
             ));
         }
         let turns = b.whole(b'P')?.unwrap_or(1);
@@ -608,7 +643,10 @@ impl<'a> Reader<'a> {
         self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
         if code == 830 {
             let Some(step) = peck.filter(|&q| q > 0.0) else {
-                return Err(WordError::new("missing-value", "G83 needs a positive Q: give the depth of one peck"));
+                return Err(WordError::new(
+                    "missing-value",
+                    "G83 needs a positive Q: give the depth of one peck",
+                ));
             };
             let mut depth = r - step;
             while depth > bottom {

@@ -41,7 +41,8 @@ impl Lattice {
         if last < 0.0 {
             return 0..0;
         }
-        first..(last as usize + 1).min(self.n[a])
+        let end = (last as usize + 1).min(self.n[a]);
+        first.min(end)..end
     }
 
     /// The line nearest to a coordinate.

@@ -259,6 +259,26 @@ impl Line {
     fn extent(&self, q: [f64; 3], lo: f64, hi: f64) -> Option<(f64, f64)> {
         let [qa, qb, qc] = q;
         let value = |u: f64| (qa * u + qb) * u + qc;
+        if qa < 0.0 {
+            // The ends stand where Q' = -+2 a sqrt Q; with D = qb^2 - 4 qa qc that is Q' = -+a t, sqrt Q = t / 2,
+            // t = sqrt(D / (a^2 - qa)). The function is concave, so beyond [lo, hi] its nearer border is best.
+            let disc = qb * qb - 4.0 * qa * qc;
+            if disc < 0.0 {
+                return None;
+            }
+            let t = (disc / (self.a * self.a - qa)).sqrt();
+            let best = |u: f64| {
+                if (lo..=hi).contains(&u) {
+                    return Some((u, 0.5 * t));
+                }
+                let u = u.clamp(lo, hi);
+                let v = value(u);
+                (v >= 0.0).then(|| (u, v.sqrt()))
+            };
+            let (ur, right) = best((-qb - self.a * t) / (2.0 * qa))?;
+            let (ul, left) = best((-qb + self.a * t) / (2.0 * qa))?;
+            return Some((self.x0 + self.a * ul - left, self.x0 + self.a * ur + right));
+        }
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut offer = |u: f64, root: f64| {
             let x = self.x0 + self.a * u;
@@ -282,12 +302,8 @@ impl Line {
             return (least <= most).then_some((least, most));
         }
         let disc = qb * qb - 4.0 * qa * qc;
-        if disc < 0.0 {
-            // No zero: all positive (qa > 0) or nowhere.
-            if qa < 0.0 {
-                return None;
-            }
-        } else {
+        // Without a zero Q is positive everywhere.
+        if disc >= 0.0 {
             let root = disc.sqrt();
             for u in [(-qb + root) / (2.0 * qa), (-qb - root) / (2.0 * qa)] {
                 if u > lo && u < hi {
@@ -484,7 +500,10 @@ mod tests {
                 for axis in 0..2 {
                     let other = 1 - axis;
                     for _ in 0..20 {
-                        let across = r.within(s.from[other].min(s.to[other]) - 3.2, s.from[other].max(s.to[other]) + 3.2);
+                        let across = r.within(
+                            s.from[other].min(s.to[other]) - 3.2,
+                            s.from[other].max(s.to[other]) + 3.2,
+                        );
                         let z = r.within(sweep.lowest() - 0.1, s.from[2].max(s.to[2]) + 4.0);
                         let inside = |along: f64| {
                             let p = if axis == 0 { [along, across] } else { [across, along] };
@@ -495,8 +514,14 @@ mod tests {
                         match sweep.interval(axis, across, z) {
                             Some((a, b)) if b - a > 4.0 * e => {
                                 met += 1;
-                                assert!(inside(a + e) && inside(b - e), "{c:?} {s:?} {axis} {across} {z}: {a} {b}");
-                                assert!(!inside(a - e) && !inside(b + e), "{c:?} {s:?} {axis} {across} {z}: {a} {b}");
+                                assert!(
+                                    inside(a + e) && inside(b - e),
+                                    "{c:?} {s:?} {axis} {across} {z}: {a} {b}"
+                                );
+                                assert!(
+                                    !inside(a - e) && !inside(b + e),
+                                    "{c:?} {s:?} {axis} {across} {z}: {a} {b}"
+                                );
                             }
                             Some(_) => {}
                             None => {

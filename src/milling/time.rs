@@ -162,8 +162,10 @@ mod tests {
 
     #[test]
     fn a_corner_and_low_jerk_cost_time_and_a_rapid_is_limited_by_its_slowest_axis() {
-        let straight = [leg([0.0; 3], [10.0, 0.0, 0.0], 3000.0), leg([10.0, 0.0, 0.0], [20.0, 0.0, 0.0], 3000.0)];
-        let bent = [leg([0.0; 3], [10.0, 0.0, 0.0], 3000.0), leg([10.0, 0.0, 0.0], [10.0, 10.0, 0.0], 3000.0)];
+        let straight =
+            [leg([0.0; 3], [10.0, 0.0, 0.0], 3000.0), leg([10.0, 0.0, 0.0], [20.0, 0.0, 0.0], 3000.0)];
+        let bent =
+            [leg([0.0; 3], [10.0, 0.0, 0.0], 3000.0), leg([10.0, 0.0, 0.0], [10.0, 10.0, 0.0], 3000.0)];
         assert!(time_s(&bent, &machine(), 0.005) > time_s(&straight, &machine(), 0.005) + 0.01);
         let mut soft = machine();
         soft.jerk_mm_per_s3 = [5_000.0; 3];

@@ -64,18 +64,15 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
                 words.push(Word { letter, value });
                 at = next;
             }
-            b'#' | b'[' | b']' => {
-                return Err(WordError::unknown(
-                    "parameters and expressions (`#`, `[`) are not read here: write the number itself",
-                ));
-            }
+            b'#' | b'[' | b']' => return Err(expression()),
             b'/' => {
                 return Err(WordError::unknown(
                     "a `/` block runs or not by a switch on the machine: remove the slash or the block",
                 ));
             }
             _ => {
-                let shown = if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
+                let shown =
+                    if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
                 return Err(WordError::unknown(format!(
                     "`{shown}` where a letter was expected: a word is a letter and a number"
                 )));
@@ -83,6 +80,10 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
         }
     }
     Ok(LineKind::Block)
+}
+
+fn expression() -> WordError {
+    WordError::unknown("parameters and expressions (`#`, `[`) are not read here: write the number itself")
 }
 
 fn comment_end(line: &[u8], open: usize) -> Result<usize, WordError> {
@@ -101,6 +102,7 @@ fn number(line: &[u8], mut at: usize, letter: u8) -> Result<(f64, usize), WordEr
         at += 1;
     }
     let negative = match line.get(at) {
+        Some(b'#' | b'[') => return Err(expression()),
         Some(b'-') => {
             at += 1;
             true
@@ -171,7 +173,9 @@ mod tests {
 
     #[test]
     fn what_is_no_word_is_refused() {
-        for bad in ["X", "X-", "X.", "X Y1", "G1 X1 2", "#1=2", "X[1]", "(open", "(a (b))", "/G0", "X1\u{b5}", "%%"] {
+        for bad in
+            ["X", "X-", "X.", "X Y1", "G1 X1 2", "#1=2", "X[1]", "(open", "(a (b))", "/G0", "X1\u{b5}", "%%"]
+        {
             assert!(words(bad).is_err(), "{bad}");
         }
         assert!(words("X1.2.3").is_err());

@@ -1,4 +1,4 @@
-(line 8: no-motion-mode: without G0, G1)
+(line 9: no-motion-mode: without G0, G1)
 G21 G90 G94 G17 G40 G49 G80
 G54
 T1 M6
