@@ -176,7 +176,7 @@ pub fn fit(
         },
         interference_mm3: columns.overlap_mm3,
         interference_mm_max: depth_mm,
-        step_mm: step::across_rim(samples, deviation_mm, &rim, bone, t),
+        step_mm: step::across_rim(samples, deviation_mm, &rim, bone, &columns, t),
         undercut_mm3: columns.blocked_mm3,
         thickness_mm_min: thickness::least(samples, deviation_mm, tree, &columns, facts, t),
         seated: seat.seated,

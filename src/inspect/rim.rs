@@ -96,18 +96,28 @@ fn class_of(
     if !(gap_mm > nominal + tol) {
         return Class::Free;
     }
-    if held_off_above(&m.p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
-        return Class::Swept;
-    }
     // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.
     let draft = if facts.draft_deg <= 15.0 { facts.draft_deg.to_radians().sin() } else { 0.0 };
-    if draft > 0.0 && held_off_above(&m.p, bone, nominal, draft, tol, t.bone_reach_mm) {
-        return Class::Draft;
+    let held_off = |p: &Vector3<f64>| {
+        if held_off_above(p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
+            Some(Class::Swept)
+        } else if draft > 0.0 && held_off_above(p, bone, nominal, draft, tol, t.bone_reach_mm) {
+            Some(Class::Draft)
+        } else {
+            None
+        }
+    };
+    if let Some(class) = held_off(&m.p) {
+        return class;
     }
-    if in_edge_break(m, part, facts) || held_off_by_tool(m, part, bone, facts, tol) {
-        return Class::Edge;
+    // An edge is excused by the rounding alone: without it the wall must be free, swept or drafted.
+    if let Some(unrounded) = without_edge_break(m, part, facts) {
+        let d = bone.signed_distance_mm(unrounded.into(), t.bone_reach_mm);
+        if d.is_some_and(|d| d <= nominal + tol) || held_off(&unrounded).is_some() {
+            return Class::Edge;
+        }
     }
-    Class::Free
+    if held_off_by_tool(m, part, bone, facts, tol) { Class::Edge } else { Class::Free }
 }
 
 /// True where bone further out along the axis brings S(p) to 0 within the tolerance.
@@ -133,21 +143,22 @@ fn held_off_above(
     false
 }
 
-/// True within the rounding between the wall and the outer or inner face.
+/// Where the wall would stand without the rounding of the outer or inner edge; `None` where nothing is rounded.
 ///
 /// A round of radius r between two faces whose normals differ by φ reaches `r·tan(φ/2)` from the sharp edge that
-/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall.
-fn in_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
+/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall; the
+/// wall's own normal is taken beyond the round too. Where the surface has turned by ψ it has left the wall by
+/// `r·(1 − cos ψ)`.
+fn without_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> Option<Vector3<f64>> {
     let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
     if side.norm() < 1e-6 {
-        return false;
+        return None;
     }
     let side = side.normalize();
-    // The wall itself: the design's draft is small, so its normal is nearly level.
-    let near_edge = |radius_mm: f64, outer: bool| {
+    let rounded = |radius_mm: f64, outer: bool| {
         // 1.5 mm: no edge of an implant is rounder; a larger claim would excuse the wall itself. NaN excuses none.
         if !(radius_mm > 0.0 && radius_mm <= 1.5) {
-            return false;
+            return None;
         }
         // 2.5: the reach of a round on a 45° edge, the sharpest that an inner edge comes to.
         let inwards = m.p - side * (2.5 * radius_mm + 0.3);
@@ -156,19 +167,25 @@ fn in_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
             hits.iter().find(|h| !h.entering && h.t > -2.5 * radius_mm)
         } else {
             hits.iter().rev().find(|h| h.entering && h.t < 2.5 * radius_mm)
-        };
-        let Some(hit) = hit else { return false };
+        }?;
         let n = part.mesh().normal(hit.triangle);
         if n.z.abs() < 0.1 {
-            return false;
+            return None;
         }
         let on_face = inwards + Vector3::z() * hit.t;
-        let height = (n.dot(&(on_face - m.p)) / n.z).abs();
-        let turn = n.dot(&side).clamp(-1.0, 1.0).acos();
+        let height_mm = (n.dot(&(on_face - m.p)) / n.z).abs();
+        let reach_mm = radius_mm * (n.dot(&side).clamp(-1.0, 1.0).acos() / 2.0).tan();
         // 0.1 mm: the mesh rounds its own edges by about a third of a triangle.
-        height <= radius_mm * (turn / 2.0).tan() + 0.1
+        if height_mm > reach_mm + 0.1 {
+            return None;
+        }
+        let away = Vector3::z() * if outer { -(reach_mm + 0.3) } else { reach_mm + 0.3 };
+        let wall = part.mesh().normal(part.nearest((m.p + away).into(), 2.0)?.triangle);
+        let turned = wall.dot(&m.normal).clamp(-1.0, 1.0);
+        // 0.05 mm: facets of a third of a millimetre cut a round of a quarter by as much.
+        (turned < 0.99).then(|| m.p + wall * (radius_mm * (1.0 - turned) + 0.05))
     };
-    near_edge(facts.edge_outer_mm, true) || near_edge(facts.edge_inner_mm, false)
+    rounded(facts.edge_outer_mm, true).or_else(|| rounded(facts.edge_inner_mm, false))
 }
 
 /// True where the wall is the print of the rim tool's ball and that ball is held off by bone beside the place:

@@ -82,9 +82,10 @@ fn a_patch_that_no_cutter_reached_is_rejected() {
     // The line ends say nothing of it: they are cut at the design, as a careless simulation might.
     let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.0, 0.25)));
     assert_eq!(got.facts.verdict, Verdict::Reject);
-    // A ball of 1.5 mm whose centre stays 3 mm aside: sqrt(3² + 1.5²) − 1.5 = 1.854 mm, less the dome's 0.06.
+    // A ball of 1.5 mm whose centre stays 3.0-3.25 mm aside (vertices lie 0.25 mm apart):
+    // sqrt(3² + 1.5²) − 1.5 = 1.85 to 2.08 mm, less the dome's 0.06.
     let max = got.facts.surface.deviation_mm.max;
-    assert!((1.7..1.9).contains(&max), "{max}");
+    assert!((1.75..2.1).contains(&max), "{max}");
 }
 
 #[test]
@@ -106,8 +107,8 @@ fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
     let got = run(&part, &m);
     assert_eq!(got.facts.verdict, Verdict::Accept, "{:?}", got.facts.reasons);
     let excluded = got.facts.surface.excluded_mm2;
-    // Four discs of 1 mm radius, wider by what the balls at their border leave.
-    assert!((4.0 * 2.0..4.0 * 5.0).contains(&excluded), "{excluded}");
+    // Four discs of 1.0-1.25 mm radius, less the 0.28 mm in which the balls at their border leave 25 µm or less.
+    assert!((4.0 * 1.6..4.0 * 3.0).contains(&excluded), "{excluded}");
     assert!(got.vertex_deviation_mm.iter().any(|v| v.is_nan()));
     // On the face instead of the rim, or too large, or too few: not believed, and what they hide counts.
     for change in [
@@ -329,4 +330,34 @@ fn one_thread_and_two_say_the_same() {
         pool.install(|| serde_json::to_string(&run(&part, &m).facts).unwrap())
     };
     assert_eq!(on(1), on(2));
+}
+
+/// Prints the times of a whole inspection of 25 cm²; run with `--ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn how_long_a_part_of_25_cm2_takes() {
+    let cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.36 };
+    let part = cap.mesh(75, 10, 330);
+    let ends = line_ends(&part, |_| 0.0, 0.115);
+    let mut path = touching_path(&part, |_| Some(0.0));
+    path.extend(path.clone());
+    println!("{} triangles, {} line ends, {} moves", part.triangles.len(), ends.len(), path.len());
+    let m = milled(&part, path, ends);
+    struct Clock(std::time::Instant);
+    impl Watch for Clock {
+        fn progress(&self, done: u64, _: u64) {
+            println!("{:6.2} s step {done}", self.0.elapsed().as_secs_f64());
+        }
+        fn note(&self, what: &str) {
+            println!("{:6.2} s {what}", self.0.elapsed().as_secs_f64());
+        }
+    }
+    let pose = part_from_patient();
+    let bone: Mesh<Patient> =
+        bone_ring(&cap, 80.0, 75.0, -0.5 / 0.36f64.sin(), 0.36, 0.8, 330).moved(&pose.inverse());
+    let (surface, bone) = (bone_surface(bone), bone_facts());
+    let implant = implant_facts(pose, 0.5);
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let got = inspect(&part, &m, &job(), Some(input), &peek(), &Clock(std::time::Instant::now())).unwrap();
+    println!("{:?}\n{:?}\n{:?}", got.facts.reasons, got.facts.surface, got.facts.fit);
 }
