@@ -48,7 +48,7 @@ pub struct RimSample {
 /// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
 const WALL_NORMAL_Z_MAX: f64 = 0.75;
 
-/// The nearest bone lies within 60° of the normal.
+/// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
 const LOOKS_COS_MIN: f64 = 0.5;
 
 /// How far out along the axis bone is looked for, mm: more than any skull's thickness. What stands farther out
@@ -73,7 +73,10 @@ pub fn classify(
             }
             let towards = m.bone_p - m.p;
             // In bone or touching it, there is no direction to look in, and no doubt either.
-            if gap_mm > 1e-6 && towards.dot(&m.normal) < LOOKS_COS_MIN * towards.norm() {
+            let looks = gap_mm <= 1e-6
+                || towards.dot(&m.normal) >= LOOKS_COS_MIN * towards.norm()
+                || bone.first_hit(m.p.into(), m.normal.into(), 0.0, t.bone_reach_mm).is_some();
+            if !looks {
                 return None;
             }
             let class = class_of(m, gap_mm, part, bone, facts, t);
@@ -117,7 +120,35 @@ fn class_of(
             return Class::Edge;
         }
     }
-    if held_off_by_tool(m, part, bone, facts, tol) { Class::Edge } else { Class::Free }
+    if held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
+        || stands_under_print(m, part, bone, facts, draft, tol)
+    {
+        Class::Edge
+    } else {
+        Class::Free
+    }
+}
+
+/// True where the wall further out on the same line, narrowed by the draft, is a print of the tool: what goes in
+/// along the axis cannot be wider below it.
+fn stands_under_print(
+    m: &Measured,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    sin_draft: f64,
+    tol_mm: f64,
+) -> bool {
+    // Steps of half the smallest tool's radius or so; twelve of them pass any plate.
+    const STEP_MM: f64 = 0.75;
+    (1..=12).any(|k| {
+        let up = STEP_MM * f64::from(k);
+        let above = m.p + Vector3::z() * up;
+        let Some(near) = part.nearest(above.into(), up * sin_draft + tol_mm) else { return false };
+        let normal = part.mesh().normal(near.triangle);
+        normal.z.abs() <= WALL_NORMAL_Z_MAX
+            && held_off_by_tool(&near.point_mm.into(), &normal, part, bone, facts, tol_mm)
+    })
 }
 
 /// True where bone further out along the axis brings S(p) to 0 within the tolerance.
@@ -191,7 +222,8 @@ fn without_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> O
 /// True where the wall is the print of the rim tool's ball and that ball is held off by bone beside the place:
 /// the ball that touches the wall here lies against the wall again where the gap is nominal.
 fn held_off_by_tool(
-    m: &Measured,
+    p: &Vector3<f64>,
+    normal: &Vector3<f64>,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
     facts: &ImplantFacts,
@@ -202,16 +234,16 @@ fn held_off_by_tool(
     if !(0.3..=4.0).contains(&r) {
         return false;
     }
-    let centre = m.p + m.normal * r;
-    let aside = if m.normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
-    let u = m.normal.cross(&aside).normalize();
-    let v = m.normal.cross(&u);
+    let centre = p + normal * r;
+    let aside = if normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
+    let u = normal.cross(&aside).normalize();
+    let v = normal.cross(&u);
     // Every 15° off the contact, eight ways round: a flank that is a print of the ball spans far more than that.
     (1..=5).any(|ring| {
         let (sin, cos) = (f64::from(ring) * 15f64.to_radians()).sin_cos();
         (0..8).any(|k| {
             let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
-            let x = centre + (-m.normal * cos + (u * c + v * s) * sin) * r;
+            let x = centre + (-normal * cos + (u * c + v * s) * sin) * r;
             let on_wall = part.nearest(x.into(), tol_mm).is_some();
             on_wall
                 && bone
