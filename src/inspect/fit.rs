@@ -69,7 +69,7 @@ pub fn bone_about(part: &Mesh<Part>, fit: &FitInput, reach_mm: f64) -> Result<Bv
     let axis = pose.turn(fit.implant.insertion_axis_lps).v();
     let angle_deg = axis.cross(&Vector3::z()).norm().atan2(axis.z).to_degrees();
     // 0.01°: 10 µm over 60 mm; written so that NaN fails.
-    if !(angle_deg <= 0.01) {
+    if !(..=0.01).contains(&angle_deg) {
         return Err(InspectError::AxisMismatch { angle_deg });
     }
     let mesh = &fit.surface.mesh;

@@ -96,7 +96,7 @@ fn class_of(
     let tol = t.rim_class_tolerance_mm;
     let nominal = facts.gap_mm_nominal;
     // Written so that NaN stays on the free rim, where it counts.
-    if !(gap_mm > nominal + tol) {
+    if !(nominal + tol..).contains(&gap_mm) {
         return Class::Free;
     }
     // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.

@@ -48,7 +48,7 @@ pub fn across_rim(
     let cell = |p: &[f64; 3]| p.map(|x| (x / EVERY_MM).floor() as i64);
     for (i, s) in samples.iter().enumerate() {
         // An outer face: it looks outwards more than a wall may.
-        if s.normal[2] <= 0.3 || columns.from_rim_mm(s.p_mm[0], s.p_mm[1]) > NEAR_MM + t.column_mm {
+        if s.normal[2] <= 0.3 || columns.rim_distance_mm(s.p_mm[0], s.p_mm[1]) > NEAR_MM + t.column_mm {
             continue;
         }
         let Entry::Vacant(free) = chosen.entry(cell(&s.p_mm)) else { continue };
