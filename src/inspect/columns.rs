@@ -22,7 +22,7 @@ pub struct Columns {
 
 impl Columns {
     /// Distance in the x-y plane from the rim or the nearest hole, mm; to within a line's distance.
-    pub fn from_rim_mm(&self, x: f64, y: f64) -> f64 {
+    pub fn rim_distance_mm(&self, x: f64, y: f64) -> f64 {
         let at = |v: f64, k: usize| {
             let i = ((v - self.origin_mm[k]) / self.step_mm).round();
             i.clamp(0.0, self.dims[k] as f64 - 1.0) as usize
@@ -35,7 +35,7 @@ impl Columns {
 pub fn measure(design: &Mesh<Part>, part: &Bvh<Part>, bone: &Bvh<Part>, step_mm: f64) -> Columns {
     let (lo, hi) = design.bounds_mm().expect("a design that was checked has vertices");
     // One line of margin, and off the mesh's own grid: a line through an edge meets two triangles.
-    let origin_mm = [lo[0] - 1.3717 * step_mm, lo[1] - 1.4142 * step_mm];
+    let origin_mm = [lo[0] - 1.3717 * step_mm, lo[1] - 1.4253 * step_mm];
     let dims: [usize; 2] = std::array::from_fn(|k| ((hi[k] - origin_mm[k]) / step_mm).ceil() as usize + 2);
     let rows: Vec<(f64, f64, Vec<bool>)> = (0..dims[1])
         .into_par_iter()
@@ -135,7 +135,7 @@ mod tests {
         // 2%: lines 0.2 mm apart over a width of 3 mm, 10 mm and 20 mm.
         assert!((c.overlap_mm3 / 60.0 - 1.0).abs() < 0.1, "{}", c.overlap_mm3);
         assert!((c.blocked_mm3 / 120.0 - 1.0).abs() < 0.1, "{}", c.blocked_mm3);
-        assert!((c.from_rim_mm(10.0, 5.0) - 5.0).abs() < 0.25);
+        assert!((c.rim_distance_mm(10.0, 5.0) - 5.0).abs() < 0.25);
     }
 
     #[test]

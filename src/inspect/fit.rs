@@ -69,7 +69,7 @@ pub fn bone_about(part: &Mesh<Part>, fit: &FitInput, reach_mm: f64) -> Result<Bv
     let axis = pose.turn(fit.implant.insertion_axis_lps).v();
     let angle_deg = axis.cross(&Vector3::z()).norm().atan2(axis.z).to_degrees();
     // 0.01°: 10 µm over 60 mm; written so that NaN fails.
-    if !(angle_deg <= 0.01) {
+    if !(..=0.01).contains(&angle_deg) {
         return Err(InspectError::AxisMismatch { angle_deg });
     }
     let mesh = &fit.surface.mesh;
@@ -176,7 +176,7 @@ pub fn fit(
         },
         interference_mm3: columns.overlap_mm3,
         interference_mm_max: depth_mm,
-        step_mm: step::across_rim(samples, deviation_mm, &rim, bone, t),
+        step_mm: step::across_rim(samples, deviation_mm, &rim, bone, &columns, t),
         undercut_mm3: columns.blocked_mm3,
         thickness_mm_min: thickness::least(samples, deviation_mm, tree, &columns, facts, t),
         seated: seat.seated,

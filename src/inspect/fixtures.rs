@@ -174,6 +174,43 @@ pub fn bone_ring(
     mesh
 }
 
+/// A body of revolution about z. `profile` holds (radius, z) from the top pole's neighbour to the bottom's.
+pub fn disc(profile: &[(f64, f64)], turns: usize) -> Mesh<Part> {
+    let mesh = lathe(
+        [0.0, 0.0, profile[0].1],
+        &profile.iter().map(|&(r, z)| level_ring(r, z, turns)).collect::<Vec<_>>(),
+        [0.0, 0.0, profile[profile.len() - 1].1],
+    );
+    assert!(mesh.volume_mm3() > 0.0 && mesh.is_closed_two_manifold(), "a fixture must be a body");
+    mesh
+}
+
+/// A ring about z whose section is the closed polygon `profile` of (radius, z), counter-clockwise with z up.
+pub fn ring(profile: &[(f64, f64)], turns: usize) -> Mesh<Part> {
+    let vertices: Vec<[f64; 3]> = profile.iter().flat_map(|&(r, z)| level_ring(r, z, turns)).collect();
+    let (m, n) = (profile.len() as u32, turns as u32);
+    let at = |r: u32, i: u32| (r % m) * n + i % n;
+    let mut triangles = Vec::new();
+    for r in 0..m {
+        for i in 0..n {
+            triangles.push([at(r, i), at(r, i + 1), at(r + 1, i + 1)]);
+            triangles.push([at(r, i), at(r + 1, i + 1), at(r + 1, i)]);
+        }
+    }
+    let mesh = Mesh::<Part>::new(vertices, triangles);
+    assert!(mesh.volume_mm3() > 0.0 && mesh.is_closed_two_manifold(), "a fixture must be a body");
+    mesh
+}
+
+fn level_ring(radius: f64, z: f64, turns: usize) -> Vec<[f64; 3]> {
+    (0..turns)
+        .map(|i| {
+            let (s, c) = (TAU * i as f64 / turns as f64).sin_cos();
+            [radius * c, radius * s, z]
+        })
+        .collect()
+}
+
 /// A ball that touches every vertex of the design from outside, moved off by `off(vertex)` mm: as near to a perfect
 /// program as a mesh allows. Vertices seen from above are cut by op20, others by op10.
 pub fn touching_path(design: &Mesh<Part>, off: impl Fn(&[f64; 3]) -> Option<f64>) -> Vec<ToolMove> {

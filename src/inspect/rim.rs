@@ -48,7 +48,7 @@ pub struct RimSample {
 /// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
 const WALL_NORMAL_Z_MAX: f64 = 0.75;
 
-/// The nearest bone lies within 60° of the normal.
+/// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
 const LOOKS_COS_MIN: f64 = 0.5;
 
 /// How far out along the axis bone is looked for, mm: more than any skull's thickness. What stands farther out
@@ -73,7 +73,10 @@ pub fn classify(
             }
             let towards = m.bone_p - m.p;
             // In bone or touching it, there is no direction to look in, and no doubt either.
-            if gap_mm > 1e-6 && towards.dot(&m.normal) < LOOKS_COS_MIN * towards.norm() {
+            let looks = gap_mm <= 1e-6
+                || towards.dot(&m.normal) >= LOOKS_COS_MIN * towards.norm()
+                || bone.first_hit(m.p.into(), m.normal.into(), 0.0, t.bone_reach_mm).is_some();
+            if !looks {
                 return None;
             }
             let class = class_of(m, gap_mm, part, bone, facts, t);
@@ -93,21 +96,59 @@ fn class_of(
     let tol = t.rim_class_tolerance_mm;
     let nominal = facts.gap_mm_nominal;
     // Written so that NaN stays on the free rim, where it counts.
-    if !(gap_mm > nominal + tol) {
+    if !(nominal + tol..).contains(&gap_mm) {
         return Class::Free;
-    }
-    if held_off_above(&m.p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
-        return Class::Swept;
     }
     // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.
     let draft = if facts.draft_deg <= 15.0 { facts.draft_deg.to_radians().sin() } else { 0.0 };
-    if draft > 0.0 && held_off_above(&m.p, bone, nominal, draft, tol, t.bone_reach_mm) {
-        return Class::Draft;
+    let held_off = |p: &Vector3<f64>| {
+        if held_off_above(p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
+            Some(Class::Swept)
+        } else if draft > 0.0 && held_off_above(p, bone, nominal, draft, tol, t.bone_reach_mm) {
+            Some(Class::Draft)
+        } else {
+            None
+        }
+    };
+    if let Some(class) = held_off(&m.p) {
+        return class;
     }
-    if in_edge_break(m, part, facts) || held_off_by_tool(m, part, bone, facts, tol) {
-        return Class::Edge;
+    // An edge is excused by the rounding alone: without it the wall must be free, swept or drafted.
+    if let Some(unrounded) = without_edge_break(m, part, facts) {
+        let d = bone.signed_distance_mm(unrounded.into(), t.bone_reach_mm);
+        if d.is_some_and(|d| d <= nominal + tol) || held_off(&unrounded).is_some() {
+            return Class::Edge;
+        }
     }
-    Class::Free
+    if held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
+        || stands_under_print(m, part, bone, facts, draft, tol)
+    {
+        Class::Edge
+    } else {
+        Class::Free
+    }
+}
+
+/// True where the wall further out on the same line, narrowed by the draft, is a print of the tool: what goes in
+/// along the axis cannot be wider below it.
+fn stands_under_print(
+    m: &Measured,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    sin_draft: f64,
+    tol_mm: f64,
+) -> bool {
+    // Steps of half the smallest tool's radius or so; twelve of them pass any plate.
+    const STEP_MM: f64 = 0.75;
+    (1..=12).any(|k| {
+        let up = STEP_MM * f64::from(k);
+        let above = m.p + Vector3::z() * up;
+        let Some(near) = part.nearest(above.into(), up * sin_draft + tol_mm) else { return false };
+        let normal = part.mesh().normal(near.triangle);
+        normal.z.abs() <= WALL_NORMAL_Z_MAX
+            && held_off_by_tool(&near.point_mm.into(), &normal, part, bone, facts, tol_mm)
+    })
 }
 
 /// True where bone further out along the axis brings S(p) to 0 within the tolerance.
@@ -133,21 +174,22 @@ fn held_off_above(
     false
 }
 
-/// True within the rounding between the wall and the outer or inner face.
+/// Where the wall would stand without the rounding of the outer or inner edge; `None` where nothing is rounded.
 ///
 /// A round of radius r between two faces whose normals differ by φ reaches `r·tan(φ/2)` from the sharp edge that
-/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall.
-fn in_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
+/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall; the
+/// wall's own normal is taken beyond the round too. Where the surface has turned by ψ it has left the wall by
+/// `r·(1 − cos ψ)`.
+fn without_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> Option<Vector3<f64>> {
     let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
     if side.norm() < 1e-6 {
-        return false;
+        return None;
     }
     let side = side.normalize();
-    // The wall itself: the design's draft is small, so its normal is nearly level.
-    let near_edge = |radius_mm: f64, outer: bool| {
+    let rounded = |radius_mm: f64, outer: bool| {
         // 1.5 mm: no edge of an implant is rounder; a larger claim would excuse the wall itself. NaN excuses none.
         if !(radius_mm > 0.0 && radius_mm <= 1.5) {
-            return false;
+            return None;
         }
         // 2.5: the reach of a round on a 45° edge, the sharpest that an inner edge comes to.
         let inwards = m.p - side * (2.5 * radius_mm + 0.3);
@@ -156,25 +198,32 @@ fn in_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
             hits.iter().find(|h| !h.entering && h.t > -2.5 * radius_mm)
         } else {
             hits.iter().rev().find(|h| h.entering && h.t < 2.5 * radius_mm)
-        };
-        let Some(hit) = hit else { return false };
+        }?;
         let n = part.mesh().normal(hit.triangle);
         if n.z.abs() < 0.1 {
-            return false;
+            return None;
         }
         let on_face = inwards + Vector3::z() * hit.t;
-        let height = (n.dot(&(on_face - m.p)) / n.z).abs();
-        let turn = n.dot(&side).clamp(-1.0, 1.0).acos();
+        let height_mm = (n.dot(&(on_face - m.p)) / n.z).abs();
+        let reach_mm = radius_mm * (n.dot(&side).clamp(-1.0, 1.0).acos() / 2.0).tan();
         // 0.1 mm: the mesh rounds its own edges by about a third of a triangle.
-        height <= radius_mm * (turn / 2.0).tan() + 0.1
+        if height_mm > reach_mm + 0.1 {
+            return None;
+        }
+        let away = Vector3::z() * if outer { -(reach_mm + 0.3) } else { reach_mm + 0.3 };
+        let wall = part.mesh().normal(part.nearest((m.p + away).into(), 2.0)?.triangle);
+        let turned = wall.dot(&m.normal).clamp(-1.0, 1.0);
+        // 0.05 mm: facets of a third of a millimetre cut a round of a quarter by as much.
+        (turned < 0.99).then(|| m.p + wall * (radius_mm * (1.0 - turned) + 0.05))
     };
-    near_edge(facts.edge_outer_mm, true) || near_edge(facts.edge_inner_mm, false)
+    rounded(facts.edge_outer_mm, true).or_else(|| rounded(facts.edge_inner_mm, false))
 }
 
 /// True where the wall is the print of the rim tool's ball and that ball is held off by bone beside the place:
 /// the ball that touches the wall here lies against the wall again where the gap is nominal.
 fn held_off_by_tool(
-    m: &Measured,
+    p: &Vector3<f64>,
+    normal: &Vector3<f64>,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
     facts: &ImplantFacts,
@@ -185,16 +234,16 @@ fn held_off_by_tool(
     if !(0.3..=4.0).contains(&r) {
         return false;
     }
-    let centre = m.p + m.normal * r;
-    let aside = if m.normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
-    let u = m.normal.cross(&aside).normalize();
-    let v = m.normal.cross(&u);
+    let centre = p + normal * r;
+    let aside = if normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
+    let u = normal.cross(&aside).normalize();
+    let v = normal.cross(&u);
     // Every 15° off the contact, eight ways round: a flank that is a print of the ball spans far more than that.
     (1..=5).any(|ring| {
         let (sin, cos) = (f64::from(ring) * 15f64.to_radians()).sin_cos();
         (0..8).any(|k| {
             let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
-            let x = centre + (-m.normal * cos + (u * c + v * s) * sin) * r;
+            let x = centre + (-normal * cos + (u * c + v * s) * sin) * r;
             let on_wall = part.nearest(x.into(), tol_mm).is_some();
             on_wall
                 && bone

@@ -20,9 +20,8 @@ pub struct Sample {
     pub triangle: u32,
 }
 
-/// Every triangle is cut into `n²` congruent ones with no edge longer than `1.5 × spacing_mm`, and the middle of
-/// each is a sample: middles of neighbours then lie at most `spacing_mm` apart, since a middle lies at a third of
-/// the median. Triangles without area have none.
+/// Every triangle is cut into the fewest congruent ones, `n²`, whose middles lie at most `spacing_mm` from their
+/// neighbours' (two thirds of a median), and these middles are the samples. Triangles without area have none.
 pub fn on_mesh<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64) -> Vec<Sample> {
     (0..mesh.triangles.len()).into_par_iter().flat_map_iter(|t| on_triangle(mesh, t, spacing_mm)).collect()
 }
@@ -34,8 +33,10 @@ fn on_triangle<F: Frame>(mesh: &Mesh<F>, t: usize, spacing_mm: f64) -> Vec<Sampl
         return Vec::new();
     }
     let normal = mesh.normal(t);
-    let longest = (b - a).norm().max((c - b).norm()).max((a - c).norm());
-    let n = (longest / (1.5 * spacing_mm)).ceil().max(1.0) as usize;
+    let whole = (a + b + c) / 3.0;
+    // A corner lies two thirds of its median from the middle.
+    let longest = (a - whole).norm().max((b - whole).norm()).max((c - whole).norm());
+    let n = (longest / spacing_mm).ceil().max(1.0) as usize;
     let (u, v) = ((b - a) / n as f64, (c - a) / n as f64);
     let middle = (u + v) / 3.0;
     let covers_mm = middle.norm().max((u - middle).norm()).max((v - middle).norm());

@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn three_places_around_span_and_three_on_one_side_do_not() {
-        assert_eq!(spread(&[-120.0, -119.0, 0.0, 120.0]), (3, 241.0));
+        assert_eq!(spread(&[-120.0, -119.0, 0.0, 120.0]), (3, 240.0));
         assert_eq!(spread(&[0.0, 40.0, 80.0]), (3, 80.0));
-        assert_eq!(spread(&[170.0, -170.0 + 360.0, 200.0]), (1, 30.0));
+        assert_eq!(spread(&[170.0, 190.0, 199.0]), (1, 29.0));
         assert_eq!(spread(&[]), (0, 0.0));
     }
 

@@ -5,6 +5,7 @@
 //! (fitted over 8 mm), and carried on to the part. Positive: the part stands proud.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use nalgebra::{Matrix3, Matrix4, Vector3, Vector4};
 use rayon::prelude::*;
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 use crate::geometry::Bvh;
 use crate::model::{Part, StepSpread};
 
+use super::columns::Columns;
 use super::params::InspectToml;
 use super::rim::RimSample;
 use super::samples::Sample;
@@ -19,6 +21,9 @@ use super::spread::Ranked;
 
 /// Places of the rim are thinned to about one per this length, mm.
 const EVERY_MM: f64 = 1.0;
+
+/// The part's outer face is taken this far inside the rim, mm; cells of [`Bins`] are as wide.
+const NEAR_MM: f64 = 1.0;
 
 /// The bone's curvature is taken over this reach beyond the rim, mm.
 const CURVED_MM: f64 = 8.0;
@@ -35,6 +40,7 @@ pub fn across_rim(
     deviation_mm: &[f64],
     rim: &[RimSample],
     bone: &Bvh<Part>,
+    columns: &Columns,
     t: &InspectToml,
 ) -> StepSpread {
     let bins = bins_of(rim);
@@ -42,10 +48,12 @@ pub fn across_rim(
     let cell = |p: &[f64; 3]| p.map(|x| (x / EVERY_MM).floor() as i64);
     for (i, s) in samples.iter().enumerate() {
         // An outer face: it looks outwards more than a wall may.
-        if s.normal[2] > 0.3
-            && near_rim(&bins, rim, &Vector3::from(s.p_mm), &Vector3::from(s.normal)).is_some()
-        {
-            chosen.entry(cell(&s.p_mm)).or_insert(i);
+        if s.normal[2] <= 0.3 || columns.rim_distance_mm(s.p_mm[0], s.p_mm[1]) > NEAR_MM + t.column_mm {
+            continue;
+        }
+        let Entry::Vacant(free) = chosen.entry(cell(&s.p_mm)) else { continue };
+        if near_rim(&bins, rim, &Vector3::from(s.p_mm), &Vector3::from(s.normal)).is_some() {
+            free.insert(i);
         }
     }
     let facets = facets_by_cell(bone);
@@ -96,7 +104,7 @@ fn near_rim<'a>(
             let r = &rim[i as usize];
             let d = r.p - p;
             let across = (d - n * d.dot(n)).norm();
-            if across <= 1.0 && d.norm() <= 1.5 && best.is_none_or(|b| d.norm() < b.0) {
+            if across <= NEAR_MM && d.norm() <= 1.5 * NEAR_MM && best.is_none_or(|b| d.norm() < b.0) {
                 best = Some((d.norm(), r));
             }
         }

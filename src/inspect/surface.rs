@@ -93,7 +93,7 @@ pub fn compare(
         }
         pooled.push((d, area));
         // Written so that NaN is beyond.
-        if !(d.abs() <= tolerance) {
+        if !(..=tolerance).contains(&d.abs()) {
             out_mm2[family] += area;
             beyond.push((p, d, index));
         }

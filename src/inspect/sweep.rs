@@ -97,10 +97,10 @@ impl Sweep {
         if let Some(index) = hint {
             let (group, at) = self.places[index as usize];
             let group = &self.groups[group as usize];
-            group.offer(&group.into_tool(&p), at as usize, &mut best);
+            group.offer(&group.seen_by_tool(&p), at as usize, &mut best);
         }
         for group in &self.groups {
-            group.search(&group.into_tool(&p), &mut best);
+            group.search(&group.seen_by_tool(&p), &mut best);
         }
         best
     }
@@ -110,7 +110,7 @@ impl Sweep {
     pub fn gradient(&self, p_mm: [f64; 3], index: u32) -> (Vector3<f64>, f64) {
         let (group, at) = self.places[index as usize];
         let group = &self.groups[group as usize];
-        let p = group.into_tool(&Vector3::from(p_mm));
+        let p = group.seen_by_tool(&Vector3::from(p_mm));
         let (a, b, _) = &group.moves[at as usize];
         let (_, s) = group.cutter.swept_cutting(&p, a, b);
         let g = group.cutter.gradient(&p, &(a + (b - a) * s));
@@ -139,7 +139,7 @@ impl Group {
         Self { cutter, axes, moves, nodes }
     }
 
-    fn into_tool(&self, p: &Vector3<f64>) -> Vector3<f64> {
+    fn seen_by_tool(&self, p: &Vector3<f64>) -> Vector3<f64> {
         Vector3::new(self.axes[0].dot(p), self.axes[1].dot(p), self.axes[2].dot(p))
     }
 

@@ -82,9 +82,10 @@ fn a_patch_that_no_cutter_reached_is_rejected() {
     // The line ends say nothing of it: they are cut at the design, as a careless simulation might.
     let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.0, 0.25)));
     assert_eq!(got.facts.verdict, Verdict::Reject);
-    // A ball of 1.5 mm whose centre stays 3 mm aside: sqrt(3² + 1.5²) − 1.5 = 1.854 mm, less the dome's 0.06.
+    // A ball of 1.5 mm whose centre stays 3.0-3.25 mm aside (vertices lie 0.25 mm apart):
+    // sqrt(3² + 1.5²) − 1.5 = 1.85 to 2.08 mm, less the dome's 0.06.
     let max = got.facts.surface.deviation_mm.max;
-    assert!((1.7..1.9).contains(&max), "{max}");
+    assert!((1.75..2.1).contains(&max), "{max}");
 }
 
 #[test]
@@ -106,8 +107,8 @@ fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
     let got = run(&part, &m);
     assert_eq!(got.facts.verdict, Verdict::Accept, "{:?}", got.facts.reasons);
     let excluded = got.facts.surface.excluded_mm2;
-    // Four discs of 1 mm radius, wider by what the balls at their border leave.
-    assert!((4.0 * 2.0..4.0 * 5.0).contains(&excluded), "{excluded}");
+    // Four discs of 1.0-1.25 mm radius, less the 0.28 mm in which the balls at their border leave 25 µm or less.
+    assert!((4.0 * 1.6..4.0 * 3.0).contains(&excluded), "{excluded}");
     assert!(got.vertex_deviation_mm.iter().any(|v| v.is_nan()));
     // On the face instead of the rim, or too large, or too few: not believed, and what they hide counts.
     for change in [
@@ -288,24 +289,125 @@ fn a_steep_taper_seats_and_a_thin_plate_is_rejected() {
 }
 
 #[test]
-fn an_overhang_is_swept_draft_is_draft_and_neither_excuses_more_than_it_must() {
-    // A straight part in a hole that flares inwards: the wall keeps the gap at the top and cannot follow below.
-    let cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.12 };
-    let bone = bone_ring(&cap, 80.0, 75.0, -0.5 / 0.12f64.sin(), 0.12, 0.35, 240);
-    // The same bone and part, seen with the nominal gap of the narrowest place, but the wall drafted 3° too much
-    // for it to follow: measured by a bone whose wall stands 3° steeper and meets the gap at the top.
+fn draft_is_an_excuse_only_where_draft_was_asked_for() {
+    // Bone whose wall stands 3° steeper than the part's: the gap is nominal at the top and opens inwards.
     let steeper = 0.12 - 3f64.to_radians();
     let (top, z) = (80.0 * 0.12f64.sin(), 80.0 * 0.12f64.cos());
-    // Apex such that the steeper wall passes 0.5 mm outside the part's upper edge.
     let apex = z - (top + 0.5 / steeper.cos()) / steeper.tan();
-    let opened = bone_ring(&cap, 80.0, 75.0, apex, steeper, 0.35, 240);
+    let opened = bone_ring(&CAP, 80.0, 75.0, apex, steeper, 0.35, 240);
     let (fit, _, _) = fit_of(&part(), &opened, |f| f.draft_deg = 6.9);
     assert!(fit.rim_share.draft > 0.5, "{:?}", fit.rim_share);
-    let (strict, _, _) = fit_of(&part(), &opened, |f| f.draft_deg = 0.0);
-    assert_eq!(strict.rim_share.draft, 0.0, "without draft there is no such excuse");
-    assert!(strict.gap_error_mm_p95_abs > 0.15);
-    let (free, _, _) = fit_of(&part(), &bone, |_| {});
-    assert!(free.rim_share.free > 0.99);
+    for none in [0.0, 45.0, f64::NAN] {
+        let (strict, _, _) = fit_of(&part(), &opened, |f| f.draft_deg = none);
+        assert_eq!(strict.rim_share.draft, 0.0, "{none}° is no draft to claim");
+        assert!(strict.gap_error_mm_p95_abs > 0.15);
+    }
+}
+
+/// A round plate of 10 mm radius, 4 mm thick, upright wall, edges rounded by `outer` and `inner`.
+fn plate(outer: f64, inner: f64) -> Mesh<Part> {
+    let quarter = |r: f64, from: f64, z: f64| {
+        (0..=8).map(move |i| {
+            let a = from - std::f64::consts::FRAC_PI_2 * f64::from(i) / 8.0;
+            (10.0 - r + r * a.cos(), z + r * a.sin())
+        })
+    };
+    let mut profile: Vec<(f64, f64)> = (1..20).map(|i| (f64::from(i) * 0.45, 4.0)).collect();
+    profile.extend(quarter(outer, std::f64::consts::FRAC_PI_2, 4.0 - outer));
+    let (hi, lo) = (4.0 - outer, inner);
+    profile.extend((1..10).map(|i| (10.0, hi + (lo - hi) * f64::from(i) / 10.0)));
+    profile.extend(quarter(inner, 0.0, inner));
+    profile.extend((1..20).rev().map(|i| (f64::from(i) * 0.45, 0.0)));
+    disc(&profile, 240)
+}
+
+fn straight(f: &mut crate::model::ImplantFacts) {
+    f.draft_deg = 0.0;
+}
+
+#[test]
+fn an_overhang_is_swept_and_a_wall_too_far_off_is_not() {
+    let part = plate(0.25, 0.25);
+    // Bone comes to 0.5 mm in its upper half and stands back 1.5 mm below.
+    let bone = |gap: f64| {
+        ring(
+            &[(10.0 + gap, 4.2), (10.0 + gap, 2.0), (11.5, 1.99), (11.5, -2.0), (18.0, -2.0), (18.0, 4.2)],
+            240,
+        )
+    };
+    let round = |f: &mut crate::model::ImplantFacts| {
+        (f.draft_deg, f.edge_outer_mm, f.edge_inner_mm) = (0.0, 0.25, 0.25);
+    };
+    let (fit, _, _) = fit_of(&part, &bone(0.5), round);
+    // From 0.53 mm off the corner at z = 2, that is z = 1.82, down to the rounding of the lower edge, which counts
+    // as edge from 28° on.
+    let expected = (1.82 - 0.25 + 0.25 * 28f64.to_radians()) / (3.5 + 0.5 * 48.59f64.to_radians());
+    assert!((fit.rim_share.swept - expected).abs() < 0.05, "{:?} {expected}", fit.rim_share);
+    // What is left free follows the bone: facets of the 240-gon cost 1 µm.
+    assert!(fit.gap_error_mm_p95_abs < 0.035, "{}", fit.gap_error_mm_p95_abs);
+    // The same overhang 0.3 mm farther than the gap: nothing holds the wall there.
+    let (wide, verdict, _) = fit_of(&part, &bone(0.8), round);
+    assert!(wide.rim_share.swept == 0.0 && wide.gap_error_mm_p95_abs > 0.29, "{:?}", wide.rim_share);
+    assert_eq!(verdict, Verdict::Reject);
+}
+
+#[test]
+fn rounded_edges_are_edge_and_sharp_ones_claim_nothing() {
+    let bone = ring(&[(10.5, 5.0), (10.5, -2.0), (18.0, -2.0), (18.0, 5.0)], 240);
+    let (fit, _, _) = fit_of(&plate(0.25, 0.6), &bone, straight);
+    // A quarter round of radius r leaves the wall by more than 0.03 mm and is still wall where its normal has
+    // turned by acos(1 − 0.03/r) to acos(√(1 − 0.75²)): 28° to 48.6° for 0.25, 18° to 48.6° for 0.6.
+    let turned = |r: f64| 48.59f64.to_radians() - (1.0 - 0.03 / r).acos();
+    let edge = 0.25 * turned(0.25) + 0.6 * turned(0.6);
+    let whole = 4.0 - 0.85 + (0.25 + 0.6) * 48.59f64.to_radians();
+    // 0.05: eight facets to a quarter, so a class ends within 11° of where it should.
+    assert!((fit.rim_share.edge - edge / whole).abs() < 0.05, "{:?} {}", fit.rim_share, edge / whole);
+    assert!(fit.gap_error_mm_p95_abs < 0.04 && fit.rim_share.swept == 0.0, "{fit:?}");
+    // A sharp part in a hole too wide, with edges claimed but not there.
+    let wide = ring(&[(10.8, 5.0), (10.8, -2.0), (18.0, -2.0), (18.0, 5.0)], 240);
+    let (sharp, verdict, _) = fit_of(&plate(0.01, 0.01), &wide, straight);
+    assert!(sharp.rim_share.edge < 0.02 && sharp.gap_error_mm_p95_abs > 0.29, "{:?}", sharp.rim_share);
+    assert_eq!(verdict, Verdict::Reject);
+}
+
+#[test]
+fn a_print_of_the_tool_beside_a_bone_spur_is_edge() {
+    // A spur of bone 0.2 mm wide runs 2 mm into the defect at +x, all the way down the wall; the tool's radius of
+    // 1.65 mm leaves a round notch that touches the grown spur at its tip only. The outline is radial.
+    let r = 1.65;
+    let tip = 10.0 - 2.0;
+    let middle = tip + r;
+    let outline = |phi: f64| {
+        // Where the ray at phi leaves the plate: the circle of 10 mm, or the notch's near side.
+        let along = middle * phi.cos();
+        let under = r * r - (middle * phi.sin()).powi(2);
+        if under > 0.0 && phi.cos() > 0.0 { (along - under.sqrt()).min(10.0) } else { 10.0 }
+    };
+    let mut part = plate(0.01, 0.01);
+    // Fine turns where the notch is: squeeze the ring's angles towards +x.
+    for v in &mut part.vertices {
+        let (rho, phi) = (v[0].hypot(v[1]), v[1].atan2(v[0]));
+        let phi = phi * (0.25 + 0.75 * (phi.abs() / std::f64::consts::PI).powi(2));
+        let rho = rho * outline(phi) / 10.0;
+        (v[0], v[1]) = (rho * phi.cos(), rho * phi.sin());
+    }
+    let ring_bone = ring(&[(10.5, 5.0), (10.5, -2.0), (18.0, -2.0), (18.0, 5.0)], 240);
+    let spur = ring(&[(1e-3, 5.0), (1e-3, -2.0), (0.1, -2.0), (0.1, 5.0)], 24);
+    let mut bone = ring_bone.clone();
+    // The spur is a wall of 0.2 mm: a thin cylinder drawn out along x from its tip into the ring.
+    let base = bone.vertices.len() as u32;
+    bone.vertices.extend(spur.vertices.iter().map(|v| {
+        let x = if v[0] > 0.0 { 11.0 } else { tip + 0.5 + 0.1 };
+        [x + v[0], v[1], v[2]]
+    }));
+    bone.triangles.extend(spur.triangles.iter().map(|t| t.map(|i| i + base)));
+    let (fit, _, reasons) = fit_of(&part, &bone, straight);
+    assert!(fit.rim_share.edge > 0.02, "{:?} {reasons:?}", fit.rim_share);
+    let (strict, _, _) = fit_of(&part, &bone, |f| {
+        f.draft_deg = 0.0;
+        f.concave_radius_mm_min = f64::NAN;
+    });
+    assert!(strict.rim_share.edge < 0.3 * fit.rim_share.edge, "{:?}", strict.rim_share);
 }
 
 #[test]
@@ -329,4 +431,34 @@ fn one_thread_and_two_say_the_same() {
         pool.install(|| serde_json::to_string(&run(&part, &m).facts).unwrap())
     };
     assert_eq!(on(1), on(2));
+}
+
+/// Prints the times of a whole inspection of 25 cm²; run with `--ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn how_long_a_part_of_25_cm2_takes() {
+    let cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.36 };
+    let part = cap.mesh(75, 10, 330);
+    let ends = line_ends(&part, |_| 0.0, 0.115);
+    let mut path = touching_path(&part, |_| Some(0.0));
+    path.extend(path.clone());
+    println!("{} triangles, {} line ends, {} moves", part.triangles.len(), ends.len(), path.len());
+    let m = milled(&part, path, ends);
+    struct Clock(std::time::Instant);
+    impl Watch for Clock {
+        fn progress(&self, done: u64, _: u64) {
+            println!("{:6.2} s step {done}", self.0.elapsed().as_secs_f64());
+        }
+        fn note(&self, what: &str) {
+            println!("{:6.2} s {what}", self.0.elapsed().as_secs_f64());
+        }
+    }
+    let pose = part_from_patient();
+    let bone: Mesh<Patient> =
+        bone_ring(&cap, 80.0, 75.0, -0.5 / 0.36f64.sin(), 0.36, 0.8, 330).moved(&pose.inverse());
+    let (surface, bone) = (bone_surface(bone), bone_facts());
+    let implant = implant_facts(pose, 0.5);
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let got = inspect(&part, &m, &job(), Some(input), &peek(), &Clock(std::time::Instant::now())).unwrap();
+    println!("{:?}\n{:?}\n{:?}", got.facts.reasons, got.facts.surface, got.facts.fit);
 }

@@ -35,7 +35,7 @@ pub fn least(
         .into_par_iter()
         .filter_map(|i| {
             let s = &samples[i * EVERY];
-            if columns.from_rim_mm(s.p_mm[0], s.p_mm[1]) < t.thickness_rim_margin_mm {
+            if columns.rim_distance_mm(s.p_mm[0], s.p_mm[1]) < t.thickness_rim_margin_mm {
                 return None;
             }
             let diameter_mm = ball(s, part, start_mm)?;

@@ -214,7 +214,7 @@ pub fn of_hole(number: usize, hole: &HoleFacts, diameter_mm: f64, t: &InspectTom
 /// Verdict and reasons, rejecting ones first.
 pub fn come_to(checks: &[Check]) -> (Verdict, Vec<String>) {
     let mut failed: Vec<&Check> = checks.iter().filter(|c| !c.c.pass).collect();
-    failed.sort_by(|a, b| b.breaks.cmp(&a.breaks));
+    failed.sort_by_key(|c| std::cmp::Reverse(c.breaks));
     let verdict = match failed.first().map(|c| c.breaks) {
         None => Verdict::Accept,
         Some(Breaks::Review) => Verdict::Review,
