@@ -37,6 +37,7 @@ pub mod params;
 mod columns;
 mod cutter;
 mod holes;
+mod measured;
 mod rim;
 mod samples;
 mod seat;
@@ -60,6 +61,7 @@ use crate::model::{FitInspection, Inspection, InspectionFacts, Job, Mesh, Milled
 
 pub use error::InspectError;
 pub use fit::FitInput;
+pub use measured::inspect_points;
 pub use params::{InspectParams, InspectToml};
 
 use fit::Fitted;

@@ -67,6 +67,10 @@ pub struct InspectToml {
     pub step_mm_p95_review: f64,
     /// Either way, mm.
     pub hole_diameter_tolerance_mm: f64,
+    /// Fewest measured points of a real part.
+    pub measured_points_min: usize,
+    /// Fewest of them on the rim.
+    pub measured_rim_points_min: usize,
 }
 
 impl TryFrom<InspectToml> for InspectParams {

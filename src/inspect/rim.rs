@@ -46,7 +46,7 @@ pub struct RimSample {
 
 /// A wall is no more than about 49° off upright. Chosen so that bevelled rims are walls and the faces of a dome
 /// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
-const WALL_NORMAL_Z_MAX: f64 = 0.75;
+pub const WALL_NORMAL_Z_MAX: f64 = 0.75;
 
 /// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
 const LOOKS_COS_MIN: f64 = 0.5;

@@ -411,6 +411,29 @@ fn a_print_of_the_tool_beside_a_bone_spur_is_edge() {
 }
 
 #[test]
+fn a_hole_is_measured_and_a_missing_one_is_noticed() {
+    // A washer: its bore is the hole.
+    let part = ring(&[(1.0, 4.0), (1.0, 0.0), (10.0, 0.0), (10.0, 4.0)], 240);
+    let bone = ring(&[(10.5, 5.0), (10.5, -2.0), (18.0, -2.0), (18.0, 5.0)], 240);
+    let with = |diameter_mm: f64, x: f64| {
+        let (_, _, reasons) = fit_of(&part, &bone, |f| {
+            let back = f.part_from_patient.inverse();
+            f.draft_deg = 0.0;
+            f.holes = vec![crate::model::HoleFacts {
+                kind: "perfusion".into(),
+                diameter_mm,
+                centre_lps_mm: back.apply(crate::model::Point::new([x, 0.0, 4.0])),
+                axis_lps: back.turn(crate::model::Dir::new([0.0, 0.0, 1.0])),
+            }];
+        });
+        reasons.into_iter().find(|r| r.contains("hole 1"))
+    };
+    assert_eq!(with(2.0, 0.0), None);
+    assert!(with(2.2, 0.0).unwrap().contains("mm, least allowed 2.1500"), "too narrow by 0.2");
+    assert!(with(2.0, 5.0).unwrap().contains("is 0.0000 mm"), "no hole there");
+}
+
+#[test]
 fn the_axis_must_be_the_parts_z() {
     let pose = part_from_patient();
     let bone: Mesh<Patient> = bone_at(&CAP, 0.5).moved(&pose.inverse());
