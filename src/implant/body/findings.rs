@@ -1,6 +1,6 @@
 //! What the numbers of an implant ask for.
 
-use crate::model::{Finding, Material, Part, Patient, Pose, Point, Severity};
+use crate::model::{Finding, Material, Part, Patient, Point, Pose, Severity};
 
 use super::measure::Wall;
 use super::params::{Fixation, ImplantParams};
@@ -138,7 +138,10 @@ fn wall_findings(
         say(Finding::new(
             "gap-min",
             Severity::Review,
-            format!("bone lies {:.3} mm from the implant where {:.2} mm were asked for", w.gap_mm_min, t.gap_mm),
+            format!(
+                "bone lies {:.3} mm from the implant where {:.2} mm were asked for",
+                w.gap_mm_min, t.gap_mm
+            ),
         )
         .measured(w.gap_mm_min, t.gap_mm, "mm")
         .at(lps(w.gap_place)));
