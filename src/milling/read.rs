@@ -84,6 +84,8 @@ struct Cycle {
     r_mm: Option<f64>,
     q_mm: Option<f64>,
     p_s: Option<f64>,
+    /// Where z stood when the first of an unbroken series of cycles began: G98 goes back there.
+    initial_z_mm: Option<f64>,
 }
 
 struct Reader<'a> {
@@ -402,8 +404,10 @@ impl<'a> Reader<'a> {
 
     fn move_axes(&mut self, b: &Block) -> Result<(), WordError> {
         if let Some(code) = b.g(G_MOTION) {
-            if code != 800 && self.motion != Some(code) {
-                self.cycle = Cycle::default();
+            if self.motion != Some(code) {
+                let series = code >= 810 && self.motion.is_some_and(|m| m >= 810);
+                let initial_z_mm = self.cycle.initial_z_mm.filter(|_| series);
+                self.cycle = Cycle { initial_z_mm, ..Cycle::default() };
             }
             self.motion = Some(code);
         }
@@ -638,7 +642,8 @@ impl<'a> Reader<'a> {
             let up = [self.position[0], self.position[1], r];
             self.straight(MotionKind::Rapid, up, 0.0);
         }
-        let back = if self.retract_to_r { r } else { self.position[2] };
+        let initial = *self.cycle.initial_z_mm.get_or_insert(self.position[2]);
+        let back = if self.retract_to_r { r } else { initial.max(r) };
         self.straight(MotionKind::Rapid, [at[0], at[1], self.position[2]], 0.0);
         self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
         if code == 830 {
