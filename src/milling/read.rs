@@ -643,8 +643,10 @@ impl<'a> Reader<'a> {
             self.straight(MotionKind::Rapid, up, 0.0);
         }
         let initial = *self.cycle.initial_z_mm.get_or_insert(self.position[2]);
-        let back = if self.retract_to_r { r } else { initial.max(r) };
-        self.straight(MotionKind::Rapid, [at[0], at[1], self.position[2]], 0.0);
+        // LinuxCNC goes to the next hole at the height it will come back to, in one motion.
+        let (over, back) =
+            if self.retract_to_r { (self.position[2], r) } else { (initial.max(r), initial.max(r)) };
+        self.straight(MotionKind::Rapid, [at[0], at[1], over], 0.0);
         self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
         if code == 830 {
             let Some(step) = peck.filter(|&q| q > 0.0) else {
