@@ -12,6 +12,10 @@ const INCH_MM: f64 = 25.4;
 /// LinuxCNC re-enters a pecked hole to 0.010 in above the last depth.
 const PECK_CLEARANCE_MM: f64 = 0.254;
 
+/// More pecks, or more turns of an arc, than any job needs: a slip of the decimal point.
+const PECKS_MAX: f64 = 1000.0;
+const TURNS_MAX: u32 = 1000;
+
 /// What the reader is told of the shop beside the text.
 #[derive(Clone, Debug)]
 pub struct ReadContext {
@@ -565,8 +569,11 @@ impl<'a> Reader<'a> {
             ));
         }
         let turns = b.whole(b'P')?.unwrap_or(1);
-        if turns == 0 {
-            return Err(WordError::new("bad-value", "P0 turns: an arc makes at least one"));
+        if turns == 0 || turns > TURNS_MAX {
+            return Err(WordError::new(
+                "bad-value",
+                format!("P{turns} turns: an arc makes 1 to {TURNS_MAX}"),
+            ));
         }
         let from = self.position;
         let given = [u, v].map(|a| b.value(letter[a]).map(|x| x * unit));
@@ -655,6 +662,15 @@ impl<'a> Reader<'a> {
                     "G83 needs a positive Q: give the depth of one peck",
                 ));
             };
+            if (r - bottom) / step > PECKS_MAX {
+                return Err(WordError::new(
+                    "bad-value",
+                    format!(
+                        "Q {step} mm makes more than {PECKS_MAX} pecks of {} mm: give a larger Q",
+                        r - bottom
+                    ),
+                ));
+            }
             let mut depth = r - step;
             while depth > bottom {
                 self.straight(MotionKind::Feed, [at[0], at[1], depth], feed);
