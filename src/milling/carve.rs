@@ -294,7 +294,7 @@ impl<'a> Tile<'a> {
                     } else {
                         sweep.tip_z(s0).min(sweep.tip_z(until))
                     };
-                    depth = depth.max(height - low - above);
+                    depth = depth.max((height - low - above).min(sweep.inset(x, y, radius)));
                 }
             }
         }
@@ -360,8 +360,9 @@ impl<'a> Tile<'a> {
                     let bottom = -far[at];
                     let taken = old - z.max(bottom);
                     if !cutting {
-                        rapid = rapid.max(taken);
-                        if taken <= limits.contact_mm || piece.doing == Doing::DogLeg {
+                        // Whichever is less: down into it, or into it from the side.
+                        rapid = rapid.max(taken.min(sweep.inset(x, y, cutter.radius_mm)));
+                        if piece.doing == Doing::DogLeg {
                             continue;
                         }
                     } else if old > flute_top
