@@ -16,7 +16,7 @@ use super::axis::cone;
 use super::field::Fields;
 
 /// A ball that reaches into the body by less than this fits: facets of the net are as rough, mm.
-const FITS_MM: f64 = 0.010;
+const FITS_MM: f64 = 0.015;
 /// The wall's direction is taken over this far to either side, mm, so that no single sample turns it.
 const NORMAL_MM: f64 = 0.15;
 /// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
@@ -46,11 +46,16 @@ pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f6
 }
 
 /// True where a ball at `centre` fits, seen from the place it touches: facets beside that place do not count.
-fn fits(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64, slack_mm: f64) -> bool {
-    tree.nearest(centre.into(), radius_mm).is_none_or(|near| {
-        near.distance_mm >= radius_mm - slack_mm
-            || (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm)
-    })
+pub(super) fn fits(
+    tree: &Bvh<Part>,
+    place: Vector3<f64>,
+    centre: Vector3<f64>,
+    radius_mm: f64,
+    slack_mm: f64,
+) -> bool {
+    // Asking only as far as matters keeps a ball that fits from weighing all it nearly touches.
+    tree.nearest(centre.into(), radius_mm - slack_mm)
+        .is_none_or(|near| (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm))
 }
 
 /// Centre of the ball to carve so that `place` is reached; `None` where the touching ball fits as it is.

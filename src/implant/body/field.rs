@@ -14,7 +14,7 @@ use super::grid::{PartGrid, gradient_at};
 use super::params::ImplantToml;
 
 /// Bone is measured as far as this beyond the gap, mm: fillets and the tool's corner need no more.
-const REACH_MM: f64 = 2.5;
+const REACH_MM: f64 = 1.6;
 /// The distance to bone is low-passed to take the facets off it …
 const SMOOTH_SIGMA_MM: f64 = 0.4;
 /// … but nowhere moved by more than this, mm, away from bone or towards it: a gap may widen a little, not narrow.

@@ -7,6 +7,7 @@ use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
 use crate::model::{Mesh, Part};
 
+use super::corner::fits;
 use super::field::Fields;
 
 /// A facet belongs to a surface that passes within this of its middle, mm: chords of the net are below it.
@@ -117,25 +118,25 @@ pub(super) fn least_thickness(
         .into_par_iter()
         .map(|v| {
             let [_, inner, wall] = fields.parts_at(mesh.vertices[v]);
-            // From the inner sheet, or from where a lumen has eaten into the plate: every thin place has one there.
-            let sheet = wall < -from_rim_mm && inner.abs() < ON_MM;
+            let [x, y, _] = mesh.vertices[v];
+            if to_edge(x, y) <= from_rim_mm || normals[v][2] > -0.5 {
+                return None;
+            }
+            // From the inner sheet off the wall's fillet, or from where a lumen has eaten into the plate: every thin
+            // place has one there.
+            let sheet = wall < -1.0 && inner.abs() < ON_MM;
             let eaten = || {
                 let (lumen, clearance_mm) = lumen?;
                 let d = lumen.signed_distance_mm(mesh.vertices[v], clearance_mm + ON_MM)?;
-                let [x, y, _] = mesh.vertices[v];
                 // What looks sideways is rim beside a lumen, not a floor above it.
                 let floor = d > clearance_mm - ON_MM && normals[v][2] < -0.7;
-                let far =
-                    to_edge(x, y) > from_rim_mm && bone.nearest(mesh.vertices[v], from_rim_mm).is_none();
-                (floor && far).then_some(())
+                (floor && bone.nearest(mesh.vertices[v], from_rim_mm).is_none()).then_some(())
             };
             if !sheet && eaten().is_none() {
                 return None;
             }
             let (p, n) = (Vector3::from(mesh.vertices[v]), Vector3::from(normals[v]));
-            let fits = |r: f64| {
-                tree.nearest((p - n * r).into(), r).is_none_or(|q| q.distance_mm >= r - INSCRIBED_MM)
-            };
+            let fits = |r: f64| fits(&tree, p, p - n * r, r, INSCRIBED_MM);
             let (mut lo, mut hi) = (0.0, nominal_mm);
             for _ in 0..12 {
                 let middle = 0.5 * (lo + hi);

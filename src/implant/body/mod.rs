@@ -146,11 +146,12 @@ const CORNER_ROUNDS: usize = 3;
 /// Places of the net nearer to bone than the gap by more than this are carved, mm.
 const GAP_SLACK_MM: f64 = 0.010;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
-const CORNER_SPARE: f64 = 1.06;
+const CORNER_SPARE: f64 = 1.1;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
 const CONCAVE_MEASURED_MM: f64 = 3.0;
-/// Reach into the body that still counts as a fit when concave radii are measured, mm: chords of 0.3 mm on 1.65 mm, twice.
-const CONCAVE_SLACK_MM: f64 = 0.014;
+/// Reach into the body that still counts as a fit when concave radii are measured, mm: the finishing tolerance. The tool
+/// itself is smaller by a tenth and reaches in less.
+const CONCAVE_SLACK_MM: f64 = 0.025;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
@@ -206,10 +207,14 @@ pub fn design(
     step(3, "corners for the tool")?;
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
     let mut body = net::body_mesh(&fields).ok_or_else(empty)?;
+    // First, since what it carves are corners too.
+    if corner::keep_gap(&mut fields, &body.0, &bone, t.gap_mm, GAP_SLACK_MM) > 0 {
+        fields.sweep(draft_rad);
+        body = net::body_mesh(&fields).ok_or_else(empty)?;
+    }
     for _ in 0..CORNER_ROUNDS {
-        let corners = corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm());
-        let near = corner::keep_gap(&mut fields, &body.0, &bone, t.gap_mm, GAP_SLACK_MM);
-        if corners + near == 0 {
+        let asked = corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm());
+        if asked == 0 {
             break;
         }
         fields.sweep(draft_rad);
