@@ -37,7 +37,12 @@ fn blurred_step(d_mm: f64, sigma_mm: f64) -> f64 {
 
 /// A plate of `bone_hu` from x = 20 to 32 mm, soft tissue of 40 HU below, `beyond_hu` above.
 fn plate(bone_hu: f64, beyond_hu: f64, sigma_mm: f64) -> Volume {
-    volume(grid([64, 40, 24], [0.8, 0.9, 1.2]), |p| {
+    plate_sampled(0.8, bone_hu, beyond_hu, sigma_mm)
+}
+
+fn plate_sampled(step_mm: f64, bone_hu: f64, beyond_hu: f64, sigma_mm: f64) -> Volume {
+    let ni = (51.2 / step_mm).round() as usize;
+    volume(grid([ni, 40, 24], [step_mm, 0.9, 1.2]), |p| {
         40.0 + (bone_hu - 40.0) * blurred_step(p[0] - 20.0, sigma_mm)
             + (beyond_hu - bone_hu) * blurred_step(p[0] - 32.0, sigma_mm)
     })
@@ -69,7 +74,8 @@ fn the_edge_of_a_thick_plate_is_where_it_is_beside_tissue_and_beside_air() {
 
 #[test]
 fn the_offset_of_the_threshold_is_that_of_the_blurred_step() {
-    let v = plate(1200.0, 40.0, 0.7);
+    // Sampled finely, since between samples HU are read off a straight line and the step's foot is curved.
+    let v = plate_sampled(0.2, 1200.0, 40.0, 0.7);
     let bone = segment_bone(&v, &params(), &Silent).expect("a plate");
     // 226 HU is reached at 16.0 % of the step from 40 to 1200: 0.994 sigma outside its middle, 0.696 mm.
     assert!((bone.facts.threshold_offset_mm_p50 - 0.696).abs() < 0.05, "{:?}", bone.facts);

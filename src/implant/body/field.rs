@@ -21,6 +21,8 @@ const SMOOTH_SIGMA_MM: f64 = 0.4;
 const SMOOTH_AWAY_MM_MAX: f64 = 0.02;
 /// The same towards bone, mm.
 const SMOOTH_NEARER_MM_MAX: f64 = 0.005;
+/// Kept from a lumen beyond the clearance asked for, mm: the net's chords reach into it by a hundredth or two.
+const SINUS_SPARE_MM: f64 = 0.03;
 /// Width over which the nominal thickness gives way to the inner table, mm; costs a quarter of it where they meet.
 const INNER_BLEND_MM: f64 = 0.4;
 /// How deep under the inner sheet bone still matters (fillets, low-pass), mm.
@@ -71,12 +73,13 @@ impl Fields {
         let bone = bone_distance(&grid, obstacles.bone, reach_mm, |at| f64::from(inner[at]) < BELOW_MM);
         let mut wall: Vec<f32> = bone.par_iter().map(|&d| t.gap_mm as f32 - d).collect();
         if let Some(lumen) = obstacles.lumen {
-            let reach_mm = t.sinus_clearance_mm + REACH_MM;
+            let clearance_mm = t.sinus_clearance_mm + SINUS_SPARE_MM;
+            let reach_mm = clearance_mm + REACH_MM;
             let near = near_blocks(&grid, lumen, reach_mm);
             wall.par_iter_mut().enumerate().filter(|(at, _)| near(*at)).for_each(|(at, w)| {
                 // Beyond reach inside the lumen is told from beyond reach outside by the sweep: it comes from above.
                 if let Some(d) = lumen.signed_distance_mm(grid.place(at), reach_mm) {
-                    *w = w.max((t.sinus_clearance_mm - d) as f32);
+                    *w = w.max((clearance_mm - d) as f32);
                 }
             });
         }

@@ -197,7 +197,12 @@ pub fn design(
     let draft_rad = params.draft_rad();
     let mut fields = Fields::new(grid, &sheets, &patient_from_draft, &obstacles, t, draft_rad);
     step(2, "outline")?;
-    outline::limit(&mut fields, &region, &patient_from_draft, t.edge_thickness_mm_min, draft_rad);
+    let thinnest = outline::Thinnest {
+        edge_mm: t.edge_thickness_mm_min,
+        over_lumen_mm: t.thickness_mm_min,
+        lumen: lumen.as_ref().map(|l| (l, t.sinus_clearance_mm)),
+    };
+    outline::limit(&mut fields, &region, &patient_from_draft, &thinnest, draft_rad);
 
     step(3, "corners for the tool")?;
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
