@@ -33,7 +33,7 @@ pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
 }
 
 /// Rounds of evening out the corners along an edge.
-const EDGE_ROUNDS: usize = 2;
+const EDGE_ROUNDS: usize = 1;
 /// A fold inwards by less than this is left, mm.
 const FOLD_MM: f64 = 0.001;
 /// Rounds of turning diagonals; each turns what the one before has laid bare, and few need more than three.
@@ -42,8 +42,11 @@ const FOLD_ROUNDS: usize = 12;
 /// True near the edge between the wall and either sheet.
 fn is_at_edge(fields: &Fields, p_mm: [f64; 3]) -> bool {
     let [outer, inner, wall] = fields.parts_at(p_mm);
-    let near = fields.edge_outer_mm.max(fields.edge_inner_mm) + fields.grid.step_mm;
-    wall.abs() < near && (outer.abs() < near || inner.abs() < near)
+    let at = |sheet: f64, radius_mm: f64| {
+        let near = radius_mm + 0.5 * fields.grid.step_mm;
+        wall.abs() < near && sheet.abs() < near
+    };
+    at(outer, fields.edge_outer_mm) || at(inner, fields.edge_inner_mm)
 }
 
 /// Corners at the edge half way to the middle of their neighbours: the net crowds them where cells cut the edge.
