@@ -33,11 +33,11 @@ pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
 }
 
 /// Rounds of evening out the corners along an edge.
-const EDGE_ROUNDS: usize = 1;
+const EDGE_ROUNDS: usize = 4;
 /// A fold inwards by less than this is left, mm.
 const FOLD_MM: f64 = 0.001;
 /// Rounds of turning diagonals; each turns what the one before has laid bare, and few need more than three.
-const FOLD_ROUNDS: usize = 12;
+const FOLD_ROUNDS: usize = 0;
 
 /// True near the edge between the wall and either sheet.
 fn is_at_edge(fields: &Fields, p_mm: [f64; 3]) -> bool {
