@@ -86,23 +86,23 @@ impl Cutter {
             }
             let along = rho * sin + h * cos;
             return if along < 0.0 {
-                rho.hypot(h)
+                root(rho, h)
             } else if h >= shoulder {
                 side
             } else if along > self.radius_mm / sin {
-                side.hypot(h - shoulder)
+                root(side, h - shoulder)
             } else {
                 slope
             };
         }
         let (x, y) = (rho - (self.radius_mm - self.corner_mm), self.corner_mm - h);
-        x.max(0.0).hypot(y.max(0.0)) + x.max(y).min(0.0) - self.corner_mm
+        root(x.max(0.0), y.max(0.0)) + x.max(y).min(0.0) - self.corner_mm
     }
 
     /// Signed distance to the fluted part.
     pub fn cutting(&self, rho: f64, h: f64) -> f64 {
         if h > self.flute_mm {
-            (rho - self.radius_mm).max(0.0).hypot(h - self.flute_mm)
+            root((rho - self.radius_mm).max(0.0), h - self.flute_mm)
         } else {
             self.endless(rho, h).max(h - self.flute_mm)
         }
@@ -174,7 +174,7 @@ impl Cutter {
         // 1e-6 mm: far above rounding, far below any radius here.
         const STEP_MM: f64 = 1e-6;
         let q = p - tip;
-        let rho = q.x.hypot(q.y);
+        let rho = root(q.x, q.y);
         let d = self.cutting(rho, q.z);
         let by_rho = (self.cutting(rho + STEP_MM, q.z) - d) / STEP_MM;
         let by_h = (self.cutting(rho, q.z + STEP_MM) - d) / STEP_MM;
@@ -185,7 +185,7 @@ impl Cutter {
 
 fn cylinder(rho: f64, h: f64, radius: f64, lo: f64, hi: f64) -> f64 {
     let (x, y) = (rho - radius, (lo - h).max(h - hi));
-    x.max(0.0).hypot(y.max(0.0)) + x.max(y).min(0.0)
+    root(x.max(0.0), y.max(0.0)) + x.max(y).min(0.0)
 }
 
 /// A place seen from a tip that moves: `q + d·s` with `s` from 0 to 1, where `q = p − a`, `d = a − b`.
@@ -200,7 +200,7 @@ impl Way {
     }
 
     fn rho_h(&self, s: f64) -> (f64, f64) {
-        ((self.q.x + self.d.x * s).hypot(self.q.y + self.d.y * s), self.q.z + self.d.z * s)
+        (root(self.q.x + self.d.x * s, self.q.y + self.d.y * s), self.q.z + self.d.z * s)
     }
 
     /// Where the axis passes nearest.
@@ -241,6 +241,11 @@ fn golden(f: impl Fn(f64) -> f64) -> f64 {
         }
     }
     if fx <= fy { x } else { y }
+}
+
+/// √(x² + y²). Lengths here are of mm to m, so nothing over- or underflows, and `hypot` takes four times as long.
+pub(super) fn root(x: f64, y: f64) -> f64 {
+    (x * x + y * y).sqrt()
 }
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! Whole reconstructions: closed-form heads whose truth is known, and real scans where they are at hand.
