@@ -14,8 +14,8 @@ use nalgebra::Vector3;
 pub struct Cutter {
     radius_mm: f64,
     corner_mm: f64,
-    /// Half the point's angle, rad; drills and chamfer mills.
-    half_angle_rad: Option<f64>,
+    /// Sine and cosine of half the point's angle; drills and chamfer mills.
+    half_angle: Option<(f64, f64)>,
     flute_mm: f64,
     shank_radius_mm: f64,
     stick_out_mm: f64,
@@ -43,7 +43,7 @@ impl Cutter {
             }
         }
         let radius_mm = tool.radius_mm();
-        let (corner_mm, half_angle_rad) = match tool.kind {
+        let (corner_mm, half_angle) = match tool.kind {
             ToolKind::Ball => (radius_mm, None),
             ToolKind::Flat => (0.0, None),
             ToolKind::Bull => (tool.corner_radius_mm, None),
@@ -52,7 +52,7 @@ impl Cutter {
                 if !(full.is_finite() && full > 1.0 && full < 180.0) {
                     return Err(format!("point_angle_deg is {full}, expected between 1 and 180"));
                 }
-                (0.0, Some(full.to_radians() / 2.0))
+                (0.0, Some((full.to_radians() / 2.0).sin_cos()))
             }
         };
         if !(corner_mm.is_finite() && (0.0..=radius_mm).contains(&corner_mm)) {
@@ -61,7 +61,7 @@ impl Cutter {
         Ok(Self {
             radius_mm,
             corner_mm,
-            half_angle_rad,
+            half_angle,
             flute_mm: tool.flute_length_mm,
             shank_radius_mm: tool.shank_diameter_mm / 2.0,
             stick_out_mm: tool.stick_out_mm,
@@ -77,8 +77,7 @@ impl Cutter {
 
     /// Signed distance to the cutting form, taken as endless upwards.
     pub fn endless(&self, rho: f64, h: f64) -> f64 {
-        if let Some(half) = self.half_angle_rad {
-            let (sin, cos) = half.sin_cos();
+        if let Some((sin, cos)) = self.half_angle {
             let shoulder = self.radius_mm * cos / sin;
             let (slope, side) = (rho * cos - h * sin, rho - self.radius_mm);
             if slope <= 0.0 && side <= 0.0 {
@@ -120,6 +119,15 @@ impl Cutter {
     /// way (0 to 1). All in the tool's frame, +z up the tool.
     pub fn swept_cutting(&self, p: &Vector3<f64>, a: &Vector3<f64>, b: &Vector3<f64>) -> (f64, f64) {
         let way = Way::new(p, a, b);
+        if self.corner_mm == self.radius_mm {
+            // Below the ball's middle the distance is to the middle's way; a stationary place there is the least,
+            // since the distance is convex along the move.
+            let s = way.nearest_to_height(self.radius_mm).clamp(0.0, 1.0);
+            let (rho, h) = way.rho_h(s);
+            if h < self.radius_mm {
+                return (self.cutting(rho, h), s);
+            }
+        }
         let at = |s: f64| {
             let (rho, h) = way.rho_h(s);
             self.cutting(rho, h)

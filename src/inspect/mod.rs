@@ -71,6 +71,9 @@ use verdict::Check;
 /// rejected by its surface, and a place nowhere near the part would say nothing of its fit.
 const MOVED_MM_MAX: f64 = 0.5;
 
+/// What is left of a tab when the part is cut free stands out by this, mm: the fit is judged with it.
+const STUB_MM: f64 = 0.2;
+
 /// Measures `milled` against `design` and, with `fit`, against the bone.
 ///
 /// # Errors
@@ -177,8 +180,11 @@ fn measured_places(
         let p = Vector3::from(s.p_mm) + n * d.clamp(-MOVED_MM_MAX, MOVED_MM_MAX);
         (p, n, s.area_mm2, true)
     });
-    let ends = milled.line_ends.iter().zip(&compared.end_triangle).zip(&compared.end_area_mm2);
-    let ends = ends.map(|((e, &t), &area)| (e.p_mm.into(), design.normal(t as usize), area, false));
+    let ends = milled.line_ends.iter().zip(&compared.end_mm);
+    let ends = ends.zip(&compared.end_triangle).zip(&compared.end_area_mm2);
+    // Beyond its stub a believed tab is cut off before the part meets the bone.
+    let ends = ends.filter(|(((e, d), _), _)| **d <= STUB_MM || !compared.witnesses.hold(e.p_mm, **d, tolerance_mm));
+    let ends = ends.map(|(((e, _), &t), &area)| (e.p_mm.into(), design.normal(t as usize), area, false));
     moved.chain(ends).collect()
 }
 

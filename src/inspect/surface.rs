@@ -36,6 +36,8 @@ pub struct Compared {
     pub end_area_mm2: Vec<f64>,
     /// Nearest triangle of the design to each line end.
     pub end_triangle: Vec<u32>,
+    /// Signed deviation of each line end, mm.
+    pub end_mm: Vec<f64>,
     /// Tab witnesses.
     pub witnesses: Witnesses,
     /// At each vertex of the design, mm; NaN where left out.
@@ -76,6 +78,7 @@ pub fn compare(
     let ends = measure_ends(design, tree, milled);
     let end_area_mm2: Vec<f64> = ends.iter().map(|e| e.area_mm2).collect();
     let end_triangle: Vec<u32> = ends.iter().map(|e| e.triangle).collect();
+    let end_mm: Vec<f64> = ends.iter().map(|e| e.deviation_mm).collect();
     stop(watch, 2)?;
     let sample_mm: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
     let witnesses = witness::judge(&milled.facts.tab_witnesses, &samples, &sample_mm, tree, t);
@@ -114,6 +117,7 @@ pub fn compare(
         sample_mm,
         end_area_mm2,
         end_triangle,
+        end_mm,
         witnesses,
         vertex_mm,
         worst,
@@ -280,6 +284,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
         sample_mm: vec![0.0; n],
         end_area_mm2: Vec::new(),
         end_triangle: Vec::new(),
+        end_mm: Vec::new(),
         witnesses: Witnesses::default(),
         vertex_mm: vec![0.0; part.vertices.len()],
         worst: Vec::new(),

@@ -12,7 +12,7 @@ use crate::model::{Job, ToolMove};
 use super::cutter::{Cutter, root};
 use super::error::InspectError;
 
-const LEAF: usize = 4;
+const LEAF: usize = 2;
 
 /// The nearest cutter.
 #[derive(Clone, Copy, Debug, PartialEq)]

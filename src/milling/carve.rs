@@ -294,7 +294,7 @@ impl<'a> Tile<'a> {
                     } else {
                         sweep.tip_z(s0).min(sweep.tip_z(until))
                     };
-                    depth = depth.max(height - low - above);
+                    depth = depth.max((height - low - above).min(sweep.inset(x, y, radius)));
                 }
             }
         }
@@ -360,8 +360,9 @@ impl<'a> Tile<'a> {
                     let bottom = -far[at];
                     let taken = old - z.max(bottom);
                     if !cutting {
-                        rapid = rapid.max(taken);
-                        if taken <= limits.contact_mm || piece.doing == Doing::DogLeg {
+                        // Whichever is less: down into it, or into it from the side.
+                        rapid = rapid.max(taken.min(sweep.inset(x, y, cutter.radius_mm)));
+                        if piece.doing == Doing::DogLeg {
                             continue;
                         }
                     } else if old > flute_top
@@ -402,8 +403,8 @@ impl<'a> Tile<'a> {
     }
 }
 
-/// Pieces that go straight down into solid stock farther than allowed, counted over unbroken runs, so that many
-/// small steps are no way round the limit.
+/// Pieces that go straight down into solid stock farther than allowed, counted over all that follow each other at
+/// one place, so that many small steps, lifted between or not, are no way round the limit.
 fn full_width_plunges(
     mut plunges: Vec<Plunge>,
     pieces: &[Piece],
@@ -413,7 +414,7 @@ fn full_width_plunges(
 ) -> Vec<Meeting> {
     plunges.sort_by_key(|p| p.piece);
     let mut out = Vec::new();
-    let mut run: Option<(u32, f64)> = None;
+    let mut run: Option<([f64; 2], f64)> = None;
     for tiles in plunges.chunk_by(|a, b| a.piece == b.piece) {
         let piece = tiles[0].piece;
         let p = &pieces[piece as usize];
@@ -426,11 +427,11 @@ fn full_width_plunges(
         let taken = tiles.iter().fold(0.0f64, |m, t| m.max(t.depth_mm));
         let depth = taken.min(p.span.from[2] - p.span.to[2]);
         let before = match run {
-            Some((last, sum)) if last + 1 == piece => sum,
+            Some((at, sum)) if (at[0] - p.span.to[0]).hypot(at[1] - p.span.to[1]) <= radius => sum,
             _ => 0.0,
         };
         let depth_mm = before + depth;
-        run = Some((piece, depth_mm));
+        run = Some(([p.span.to[0], p.span.to[1]], depth_mm));
         if depth_mm > limit_mm {
             out.push(Meeting { piece, met: Met::Plunge, depth_mm });
         }

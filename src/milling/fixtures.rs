@@ -54,8 +54,10 @@ pub(super) fn meet_fixture(
         };
         let lowest = golden(first, last, |u| -height(u));
         let lowest = [lowest, first, last].into_iter().map(height).fold(f64::INFINITY, f64::min);
-        if top - lowest > contact_mm {
-            out.push((body, top - lowest));
+        // Whichever is less: down into it, or into it from the side.
+        let depth = (top - lowest).min(radius - off(nearest));
+        if depth > contact_mm {
+            out.push((body, depth));
         }
     }
     out

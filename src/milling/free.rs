@@ -140,9 +140,18 @@ pub(super) fn cut_free(stock: &Stock, design: &Bvh<Part>, stub_mm: f64) -> Freed
     let is_frame: Vec<bool> =
         (0..runs.len()).map(|a| on_border && frame.root(a as u32) == frame_root).collect();
     each_pair(&mut |a, b, place, area| {
-        if is_frame[a] != is_frame[b] {
-            let sign = if is_frame[b] { 1.0 } else { -1.0 };
-            contacts.push((place, area.map(|x| x * sign), if is_frame[a] { b } else { a } as u32));
+        if is_frame[a] == is_frame[b] {
+            return;
+        }
+        let sign = if is_frame[b] { 1.0 } else { -1.0 };
+        let own = if is_frame[a] { b } else { a } as u32;
+        // A face between neighbouring lines may be tall: told in pieces no taller than a step.
+        let tall = if area[2] == 0.0 { (area[0] + area[1]) / lattice.step } else { 0.0 };
+        let n = (tall / lattice.step).ceil().max(1.0);
+        for m in 0..n as usize {
+            let mut p = place;
+            p[2] += tall * ((m as f64 + 0.5) / n - 0.5);
+            contacts.push((p, area.map(|x| x * sign / n), own));
         }
     });
     // The part: what hangs together without the frame and holds most of the design.
@@ -361,11 +370,20 @@ fn cluster(contacts: &[([f64; 3], [f64; 3], u32)], step: f64) -> (Vec<TabWitness
             let whole: f64 = g.iter().map(|&n| weight(n)).sum();
             let centre: [f64; 3] =
                 std::array::from_fn(|a| g.iter().map(|&n| contacts[n].0[a] * weight(n)).sum::<f64>() / whole);
-            // Steps of the stair add up to the flat section they approximate.
-            let area: [f64; 3] = std::array::from_fn(|a| g.iter().map(|&n| contacts[n].1[a]).sum());
+            // Steps of the stair add up to the flat section they approximate; only within a millimetre, so that
+            // the two sides of a skin left all round the part never cancel.
+            const FLAT_MM: f64 = 1.0;
+            let mut flat: BTreeMap<[i64; 3], [f64; 3]> = BTreeMap::new();
+            for &n in g {
+                let cell = contacts[n].0.map(|x| (x / FLAT_MM).floor() as i64);
+                let sum = flat.entry(cell).or_default();
+                for (s, a) in sum.iter_mut().zip(contacts[n].1) {
+                    *s += a;
+                }
+            }
+            let area_mm2: f64 = flat.values().map(|a| a.iter().map(|x| x * x).sum::<f64>().sqrt()).sum();
             let places: Vec<[f64; 3]> = g.iter().map(|&n| contacts[n].0).collect();
             let radius = places.iter().map(|&p| distance(p, centre)).fold(0.0, f64::max) + step;
-            let area_mm2 = area.iter().map(|x| x * x).sum::<f64>().sqrt();
             (TabWitness { centre_part_mm: centre, radius_mm: radius, area_mm2 }, places)
         })
         .collect();

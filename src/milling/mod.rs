@@ -56,7 +56,7 @@ pub use motion::{Motion, MotionKind, Plane, ReadFault, Reading};
 pub use params::{MillingParamError, MillingParams, MillingToml};
 pub use read::{ReadContext, ReadError, read_motions, read_program};
 
-use carve::{Doing, Limits, Met};
+use carve::{Doing, Limits};
 use cutter::Cutter;
 use ends::Interest;
 use stock::{Lattice, Stock};
@@ -176,15 +176,8 @@ pub fn mill(
         None => free::Freed::whole(&stock),
     };
     step(3, "lines across")?;
-    let through: std::collections::BTreeSet<u32> =
-        meetings.iter().filter(|m| m.met == Met::RapidThroughStock).map(|m| m.piece).collect();
-    let removing: Vec<u32> = (0..asked.pieces.len() as u32)
-        .filter(|n| match asked.pieces[*n as usize].doing {
-            Doing::Cut => true,
-            Doing::Rapid => through.contains(n),
-            Doing::DogLeg => false,
-        })
-        .collect();
+    let removing: Vec<u32> =
+        (0..asked.pieces.len() as u32).filter(|n| asked.pieces[*n as usize].doing != Doing::DogLeg).collect();
     let interest = match design {
         Some(design) => Interest::near(&lattice, design, params.line_end_reach_mm),
         None => Interest::milled(&stock),

@@ -12,6 +12,10 @@ const INCH_MM: f64 = 25.4;
 /// LinuxCNC re-enters a pecked hole to 0.010 in above the last depth.
 const PECK_CLEARANCE_MM: f64 = 0.254;
 
+/// More pecks, or more turns of an arc, than any job needs: a slip of the decimal point.
+const PECKS_MAX: f64 = 1000.0;
+const TURNS_MAX: u32 = 1000;
+
 /// What the reader is told of the shop beside the text.
 #[derive(Clone, Debug)]
 pub struct ReadContext {
@@ -84,6 +88,8 @@ struct Cycle {
     r_mm: Option<f64>,
     q_mm: Option<f64>,
     p_s: Option<f64>,
+    /// Where z stood when the first of an unbroken series of cycles began: G98 goes back there.
+    initial_z_mm: Option<f64>,
 }
 
 struct Reader<'a> {
@@ -402,8 +408,10 @@ impl<'a> Reader<'a> {
 
     fn move_axes(&mut self, b: &Block) -> Result<(), WordError> {
         if let Some(code) = b.g(G_MOTION) {
-            if code != 800 && self.motion != Some(code) {
-                self.cycle = Cycle::default();
+            if self.motion != Some(code) {
+                let series = code >= 810 && self.motion.is_some_and(|m| m >= 810);
+                let initial_z_mm = self.cycle.initial_z_mm.filter(|_| series);
+                self.cycle = Cycle { initial_z_mm, ..Cycle::default() };
             }
             self.motion = Some(code);
         }
@@ -561,8 +569,11 @@ impl<'a> Reader<'a> {
             ));
         }
         let turns = b.whole(b'P')?.unwrap_or(1);
-        if turns == 0 {
-            return Err(WordError::new("bad-value", "P0 turns: an arc makes at least one"));
+        if turns == 0 || turns > TURNS_MAX {
+            return Err(WordError::new(
+                "bad-value",
+                format!("P{turns} turns: an arc makes 1 to {TURNS_MAX}"),
+            ));
         }
         let from = self.position;
         let given = [u, v].map(|a| b.value(letter[a]).map(|x| x * unit));
@@ -638,8 +649,11 @@ impl<'a> Reader<'a> {
             let up = [self.position[0], self.position[1], r];
             self.straight(MotionKind::Rapid, up, 0.0);
         }
-        let back = if self.retract_to_r { r } else { self.position[2] };
-        self.straight(MotionKind::Rapid, [at[0], at[1], self.position[2]], 0.0);
+        let initial = *self.cycle.initial_z_mm.get_or_insert(self.position[2]);
+        // LinuxCNC goes to the next hole at the height it will come back to, in one motion.
+        let (over, back) =
+            if self.retract_to_r { (self.position[2], r) } else { (initial.max(r), initial.max(r)) };
+        self.straight(MotionKind::Rapid, [at[0], at[1], over], 0.0);
         self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
         if code == 830 {
             let Some(step) = peck.filter(|&q| q > 0.0) else {
@@ -648,6 +662,15 @@ impl<'a> Reader<'a> {
                     "G83 needs a positive Q: give the depth of one peck",
                 ));
             };
+            if (r - bottom) / step > PECKS_MAX {
+                return Err(WordError::new(
+                    "bad-value",
+                    format!(
+                        "Q {step} mm makes more than {PECKS_MAX} pecks of {} mm: give a larger Q",
+                        r - bottom
+                    ),
+                ));
+            }
             let mut depth = r - step;
             while depth > bottom {
                 self.straight(MotionKind::Feed, [at[0], at[1], depth], feed);

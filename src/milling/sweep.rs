@@ -150,6 +150,12 @@ impl<'a> Sweep<'a> {
         (lo <= hi).then_some((lo, hi))
     }
 
+    /// How far inside the path of a disc of `radius` (x, y) lies, seen from above.
+    pub fn inset(&self, x: f64, y: f64, radius: f64) -> f64 {
+        let (al, p) = self.along_across(x, y);
+        radius - p.hypot(al - al.clamp(0.0, self.length))
+    }
+
     /// Tip height at a horizontal length along the move.
     pub fn tip_z(&self, along: f64) -> f64 {
         self.span.from[2] + self.slope * along

@@ -33,7 +33,7 @@ pub(super) fn insertion_axis(
 }
 
 /// Rings of directions about `normal`, the middle first.
-fn cone(normal: Vector3<f64>, half_rad: f64, step_rad: f64) -> Vec<Vector3<f64>> {
+pub(super) fn cone(normal: Vector3<f64>, half_rad: f64, step_rad: f64) -> Vec<Vector3<f64>> {
     let (e1, e2) = basis(normal);
     let mut out = vec![normal];
     let rings = (half_rad / step_rad + 1e-9).floor() as usize;

@@ -28,9 +28,11 @@ pub(super) struct ShellAt {
 impl<'a> Sheets<'a> {
     pub fn new(patch: &'a Patch, defect: usize) -> Result<Self, ImplantError> {
         let n = patch.n * patch.n;
-        for (what, found) in
-            [("outer_mm", patch.outer_mm.len()), ("inner_mm", patch.inner_mm.len()), ("cells", patch.cells.len())]
-        {
+        for (what, found) in [
+            ("outer_mm", patch.outer_mm.len()),
+            ("inner_mm", patch.inner_mm.len()),
+            ("cells", patch.cells.len()),
+        ] {
             if found != n || n < 16 {
                 return Err(ImplantError::Chart { defect, what, found, expected: n.max(16) });
             }
@@ -109,8 +111,7 @@ fn spline(values: &[f64], n: usize, [a, b]: [f64; 2]) -> (f64, f64, f64) {
             (3.0 * u * u * u - 6.0 * u * u + 4.0) / 6.0,
             t * t * t / 6.0,
         ];
-        let slope =
-            [-u * u / 2.0, (3.0 * t * t - 4.0 * t) / 2.0, (4.0 * u - 3.0 * u * u) / 2.0, t * t / 2.0];
+        let slope = [-u * u / 2.0, (3.0 * t * t - 4.0 * t) / 2.0, (4.0 * u - 3.0 * u * u) / 2.0, t * t / 2.0];
         let at: [usize; 4] =
             std::array::from_fn(|k| (base as i64 + k as i64 - 1).clamp(0, n as i64 - 1) as usize);
         (value, slope, at)

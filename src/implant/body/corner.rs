@@ -1,8 +1,8 @@
 //! No concave corner narrower than the tool.
 //!
 //! What surrounds the rim must be a union of balls of the tool's radius, or the tool leaves material in the corners.
-//! Where the ball that touches a place of the wall from outside does not fit, the nearest ball that fits is moved until
-//! it just reaches the place, and carved. So the implant only loses flanks beside sharp protrusions of the bone.
+//! Where the ball that touches a place of the wall from outside does not fit, the touching ball that reaches least into
+//! the body is carved. So the implant only loses flanks beside sharp protrusions of the bone.
 //!
 //! After DESIGN's rule "every concave radius at least 1.1 times the finishing tool's".
 
@@ -12,18 +12,15 @@ use rayon::prelude::*;
 use crate::geometry::Bvh;
 use crate::model::{Mesh, Part};
 
+use super::axis::cone;
 use super::field::Fields;
 
 /// A ball that reaches into the body by less than this fits: facets of the net are as rough, mm.
-const FITS_MM: f64 = 0.010;
-/// A ball that was pushed free may still reach in by this, mm.
-const CLEAR_MM: f64 = 0.002;
+const FITS_MM: f64 = 0.015;
 /// The wall's direction is taken over this far to either side, mm, so that no single sample turns it.
 const NORMAL_MM: f64 = 0.15;
 /// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
 const BESIDE_MM: f64 = 0.35;
-/// Steps of pushing a ball off what it meets; after half of them it also moves out of the bone side.
-const PUSHES: usize = 100;
 
 /// Carves the corners of the wall; returns how many places of the net asked for it.
 pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f64) -> usize {
@@ -49,47 +46,74 @@ pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f6
 }
 
 /// True where a ball at `centre` fits, seen from the place it touches: facets beside that place do not count.
-fn fits(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64, slack_mm: f64) -> bool {
-    tree.nearest(centre.into(), radius_mm).is_none_or(|near| {
-        near.distance_mm >= radius_mm - slack_mm
-            || (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm)
-    })
+pub(super) fn fits(
+    tree: &Bvh<Part>,
+    place: Vector3<f64>,
+    centre: Vector3<f64>,
+    radius_mm: f64,
+    slack_mm: f64,
+) -> bool {
+    // Asking only as far as matters keeps a ball that fits from weighing all it nearly touches.
+    tree.nearest(centre.into(), radius_mm - slack_mm)
+        .is_none_or(|near| (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm))
 }
 
 /// Centre of the ball to carve so that `place` is reached; `None` where the touching ball fits as it is.
+///
+/// Of all balls of that radius that touch the place, the one that reaches least into the body: directions about the
+/// normal in rings, then finer about the best. None looks up, since what is carved is carved all the way down, and a
+/// ball above the place would take the plate with it.
 fn carving_ball(
     tree: &Bvh<Part>,
     place: Vector3<f64>,
     normal: Vector3<f64>,
     radius_mm: f64,
 ) -> Option<Vector3<f64>> {
-    let mut centre = place + normal * radius_mm;
-    if fits(tree, place, centre, radius_mm, FITS_MM) {
+    if fits(tree, place, place + normal * radius_mm, radius_mm, FITS_MM) {
         return None;
     }
-    for push in 0..PUSHES {
-        let Some(near) = tree.nearest(centre.into(), radius_mm) else { break };
-        if near.distance_mm >= radius_mm - CLEAR_MM {
-            break;
+    let mut best = (f64::NEG_INFINITY, normal);
+    for (half_deg, step_deg) in [(80.0, 10.0), (9.0, 3.0), (2.0, 1.0f64)] {
+        for direction in cone(best.1, f64::to_radians(half_deg), step_deg.to_radians()) {
+            if direction.z > 0.05 {
+                continue;
+            }
+            let room = room_mm(tree, place, place + direction * radius_mm, radius_mm);
+            if room > best.0 {
+                best = (room, direction);
+            }
         }
-        let touch = Vector3::from(near.point_mm);
-        let pseudo = Vector3::from(tree.pseudo_normal(&near)).normalize();
-        let off = centre - touch;
-        let out = if off.norm() > 1e-9 { off / off.norm() } else { pseudo };
-        // Inside the body the way out is the other way.
-        let side = if off.dot(&pseudo) < 0.0 { -1.0 } else { 1.0 };
-        let target = touch + out * (side * radius_mm);
-        // 1.6: between two faces that meet at a wide angle, plain projection creeps.
-        centre += (target - centre) * 1.6;
-        if push > PUSHES / 2 {
-            centre.z -= 0.02 * radius_mm;
-        }
-        // What is carved is carved all the way down, so a ball above the place would take the plate with it.
-        centre.z = centre.z.min(place.z);
     }
-    let back = centre - place;
-    let d = back.norm();
-    Some(if d > radius_mm { place + back * (radius_mm / d) } else { centre })
+    Some(place + best.1 * radius_mm)
+}
+
+/// Distance from a ball's centre to the body, mm, at most the radius; negative where the centre is inside.
+fn room_mm(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64) -> f64 {
+    let d = tree.signed_distance_mm(centre.into(), radius_mm).unwrap_or(radius_mm);
+    // Among balls that all fit, the one along the first direction asked wins: the normal's neighbourhood.
+    if d > radius_mm - 1e-3 || (centre - place).norm() <= d { radius_mm } else { d }
+}
+
+/// Carves bone grown by the gap where the net lies nearer to it than `gap_mm` less `slack_mm`: between samples the
+/// field is a chord of a round corner. Returns how many places asked for it.
+pub(super) fn keep_gap(
+    fields: &mut Fields,
+    mesh: &Mesh<Part>,
+    bone: &Bvh<Part>,
+    gap_mm: f64,
+    slack_mm: f64,
+) -> usize {
+    let touches: Vec<Vector3<f64>> = mesh
+        .vertices
+        .par_iter()
+        .filter_map(|&v| {
+            let near = bone.nearest(v, gap_mm)?;
+            (near.distance_mm < gap_mm - slack_mm).then(|| Vector3::from(near.point_mm))
+        })
+        .collect();
+    // Twice the slack more than the gap: the ball is a chord itself once it is sampled.
+    carve(fields, &touches, gap_mm + 2.0 * slack_mm);
+    touches.len()
 }
 
 /// Largest of the wall and the balls, sample by sample. The order of balls does not matter.
@@ -110,7 +134,8 @@ fn carve(fields: &mut Fields, centres: &[Vector3<f64>], radius_mm: f64) {
         for &c in &by_layer[k] {
             let centre = centres[c];
             let range = |a: usize| {
-                let at = |x: f64| ((x - grid.origin_mm[a]) / grid.step_mm).clamp(0.0, grid.dims[a] as f64 - 1.0);
+                let at =
+                    |x: f64| ((x - grid.origin_mm[a]) / grid.step_mm).clamp(0.0, grid.dims[a] as f64 - 1.0);
                 at(centre[a] - reach).ceil() as usize..=at(centre[a] + reach).floor() as usize
             };
             for j in range(1) {

@@ -14,13 +14,15 @@ use super::grid::{PartGrid, gradient_at};
 use super::params::ImplantToml;
 
 /// Bone is measured as far as this beyond the gap, mm: fillets and the tool's corner need no more.
-const REACH_MM: f64 = 2.5;
+const REACH_MM: f64 = 1.6;
 /// The distance to bone is low-passed to take the facets off it …
 const SMOOTH_SIGMA_MM: f64 = 0.4;
 /// … but nowhere moved by more than this, mm, away from bone or towards it: a gap may widen a little, not narrow.
 const SMOOTH_AWAY_MM_MAX: f64 = 0.02;
 /// The same towards bone, mm.
 const SMOOTH_NEARER_MM_MAX: f64 = 0.005;
+/// Kept from a lumen beyond the clearance asked for, mm: the net's chords reach into it by a hundredth or two.
+const SINUS_SPARE_MM: f64 = 0.03;
 /// Width over which the nominal thickness gives way to the inner table, mm; costs a quarter of it where they meet.
 const INNER_BLEND_MM: f64 = 0.4;
 /// How deep under the inner sheet bone still matters (fillets, low-pass), mm.
@@ -71,21 +73,18 @@ impl Fields {
         let bone = bone_distance(&grid, obstacles.bone, reach_mm, |at| f64::from(inner[at]) < BELOW_MM);
         let mut wall: Vec<f32> = bone.par_iter().map(|&d| t.gap_mm as f32 - d).collect();
         if let Some(lumen) = obstacles.lumen {
-            wall.par_iter_mut().enumerate().for_each(|(at, w)| {
+            let clearance_mm = t.sinus_clearance_mm + SINUS_SPARE_MM;
+            let reach_mm = clearance_mm + REACH_MM;
+            let near = near_blocks(&grid, lumen, reach_mm);
+            wall.par_iter_mut().enumerate().filter(|(at, _)| near(*at)).for_each(|(at, w)| {
                 // Beyond reach inside the lumen is told from beyond reach outside by the sweep: it comes from above.
-                if let Some(d) = lumen.signed_distance_mm(grid.place(at), t.sinus_clearance_mm + REACH_MM) {
-                    *w = w.max((t.sinus_clearance_mm - d) as f32);
+                if let Some(d) = lumen.signed_distance_mm(grid.place(at), reach_mm) {
+                    *w = w.max((clearance_mm - d) as f32);
                 }
             });
         }
-        let mut fields = Self {
-            grid,
-            outer,
-            inner,
-            wall,
-            edge_outer_mm: t.edge_outer_mm,
-            edge_inner_mm: t.edge_inner_mm,
-        };
+        let mut fields =
+            Self { grid, outer, inner, wall, edge_outer_mm: t.edge_outer_mm, edge_inner_mm: t.edge_inner_mm };
         fields.sweep(draft_rad);
         fields
     }
@@ -186,10 +185,11 @@ fn bone_distance(
     reach_mm: f64,
     wanted: impl Fn(usize) -> bool + Sync,
 ) -> Vec<f32> {
+    let near = near_blocks(grid, bone, reach_mm);
     let mut d: Vec<f32> = (0..grid.len())
         .into_par_iter()
         .map(|at| {
-            if !wanted(at) {
+            if !near(at) || !wanted(at) {
                 return f32::NAN;
             }
             bone.signed_distance_mm(grid.place(at), reach_mm).map_or(f32::NAN, |d| d as f32)
@@ -215,6 +215,26 @@ fn bone_distance(
         *d += (most * (shift / most).tanh()) as f32;
     });
     d
+}
+
+/// Tells which samples may lie within `reach_mm` of a mesh: those in blocks whose middle is not too far.
+fn near_blocks(grid: &PartGrid, tree: &Bvh<Part>, reach_mm: f64) -> impl Fn(usize) -> bool + Sync + use<> {
+    const SIDE: usize = 5;
+    let blocks = grid.dims.map(|n| n.div_ceil(SIDE));
+    let half = (SIDE - 1) as f64 / 2.0;
+    let reach_mm = reach_mm + half * grid.step_mm * 3f64.sqrt() + 1e-6;
+    let near: Vec<bool> = (0..blocks.iter().product())
+        .into_par_iter()
+        .map(|b: usize| {
+            let ijk = [b % blocks[0], (b / blocks[0]) % blocks[1], b / (blocks[0] * blocks[1])];
+            tree.nearest(grid.place_of(ijk.map(|x| (x * SIDE) as f64 + half)), reach_mm).is_some()
+        })
+        .collect();
+    let [ni, nj, _] = grid.dims;
+    move |at| {
+        let [i, j, k] = [at % ni, (at / ni) % nj, at / (ni * nj)].map(|x| x / SIDE);
+        near[(k * blocks[1] + j) * blocks[0] + i]
+    }
 }
 
 /// Gaussian low-pass along the three axes; the border's values go on outside.

@@ -75,7 +75,11 @@ pub(super) struct Cut {
 }
 
 /// Cuts one hole along z; says why where it cannot.
-pub(super) fn cut(mesh: &Mesh<Part>, xy: [f64; 2], radius_mm: f64) -> Result<(Mesh<Part>, Cut), &'static str> {
+pub(super) fn cut(
+    mesh: &Mesh<Part>,
+    xy: [f64; 2],
+    radius_mm: f64,
+) -> Result<(Mesh<Part>, Cut), &'static str> {
     let reach = radius_mm + CLEAR_MM;
     let near: Vec<usize> = (0..mesh.triangles.len()).filter(|&t| distance_xy(mesh, t, xy) < reach).collect();
     let (upper, lower): (Vec<usize>, Vec<usize>) = near.iter().partition(|&&t| mesh.normal(t).z > 0.0);
@@ -104,7 +108,8 @@ pub(super) fn cut(mesh: &Mesh<Part>, xy: [f64; 2], radius_mm: f64) -> Result<(Me
             .collect::<Option<_>>()
             .ok_or("its circle leaves the plate")?;
         let border = border(mesh, sheet).ok_or("the facets about it have no single border")?;
-        fill_ring(&vertices, &border, &ring, up, &mut triangles).ok_or("the ring about it cannot be filled")?;
+        fill_ring(&vertices, &border, &ring, up, &mut triangles)
+            .ok_or("the ring about it cannot be filled")?;
         rings.push(ring);
     }
     for k in 0..CORNERS {
@@ -143,8 +148,7 @@ fn height(mesh: &Mesh<Part>, facets: &[usize], p: [f64; 2]) -> Option<f64> {
     facets.iter().find_map(|&t| {
         let [a, b, c] = mesh.corners(t);
         let cross = |u: [f64; 2], v: [f64; 2]| u[0] * v[1] - u[1] * v[0];
-        let (ab, ac, ap) =
-            ([b.x - a.x, b.y - a.y], [c.x - a.x, c.y - a.y], [p[0] - a.x, p[1] - a.y]);
+        let (ab, ac, ap) = ([b.x - a.x, b.y - a.y], [c.x - a.x, c.y - a.y], [p[0] - a.x, p[1] - a.y]);
         let det = cross(ab, ac);
         let (u, v) = (cross(ap, ac) / det, cross(ab, ap) / det);
         // A hair beyond the border, so that a point on an edge is found.
@@ -218,9 +222,8 @@ fn fill_ring(
             if quality <= best.map_or(1e-7, |b| b.0) {
                 continue;
             }
-            let empty = ring.iter().all(|&v| {
-                v == a || v == b || v == c || !inside(xy(v), xy(a), xy(b), xy(c))
-            });
+            let empty =
+                ring.iter().all(|&v| v == a || v == b || v == c || !inside(xy(v), xy(a), xy(b), xy(c)));
             if empty {
                 best = Some((quality, k));
             }

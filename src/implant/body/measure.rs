@@ -7,6 +7,7 @@ use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
 use crate::model::{Mesh, Part};
 
+use super::corner::fits;
 use super::field::Fields;
 
 /// A facet belongs to a surface that passes within this of its middle, mm: chords of the net are below it.
@@ -34,7 +35,13 @@ pub(super) struct Wall {
 }
 
 /// Measures the rim wall against the bone.
-pub(super) fn wall(fields: &Fields, mesh: &Mesh<Part>, bone: &Bvh<Part>, gap_mm: f64, excess_mm: f64) -> Wall {
+pub(super) fn wall(
+    fields: &Fields,
+    mesh: &Mesh<Part>,
+    bone: &Bvh<Part>,
+    gap_mm: f64,
+    excess_mm: f64,
+) -> Wall {
     let reach = gap_mm + excess_mm + 1.0;
     let facets: Vec<Option<(f64, f64, bool)>> = (0..mesh.triangles.len())
         .into_par_iter()
@@ -45,7 +52,9 @@ pub(super) fn wall(fields: &Fields, mesh: &Mesh<Part>, bone: &Bvh<Part>, gap_mm:
             let on = wall.abs() < ON_MM && outer < -fields.edge_outer_mm && inner < -fields.edge_inner_mm;
             on.then(|| {
                 let gap = bone.signed_distance_mm(middle.into(), reach).unwrap_or(reach);
-                (mesh.triangle_area_mm2(t), gap, mesh.normal(t).z > LOOKS_UP)
+                // Where an edge is sharper than square its fillet reaches deeper than its radius.
+                let deep = outer < -2.5 * fields.edge_outer_mm;
+                (mesh.triangle_area_mm2(t), gap, deep && mesh.normal(t).z > LOOKS_UP)
             })
         })
         .collect();
@@ -97,6 +106,7 @@ fn least_distance(mesh: &Mesh<Part>, bone: &Bvh<Part>, reach_mm: f64) -> (f64, [
 pub(super) fn least_thickness(
     fields: &Fields,
     mesh: &Mesh<Part>,
+    bone: &Bvh<Part>,
     nominal_mm: f64,
     from_rim_mm: f64,
     lumen: Option<(&Bvh<Part>, f64)>,
@@ -108,20 +118,25 @@ pub(super) fn least_thickness(
         .into_par_iter()
         .map(|v| {
             let [_, inner, wall] = fields.parts_at(mesh.vertices[v]);
-            // From the inner sheet, or from where a lumen has eaten into the plate: every thin place has one there.
-            let sheet = wall < -from_rim_mm && inner.abs() < ON_MM;
+            let [x, y, _] = mesh.vertices[v];
+            if to_edge(x, y) <= from_rim_mm || normals[v][2] > -0.5 {
+                return None;
+            }
+            // From the inner sheet off the wall's fillet, or from where a lumen has eaten into the plate: every thin
+            // place has one there.
+            let sheet = wall < -1.0 && inner.abs() < ON_MM;
             let eaten = || {
                 let (lumen, clearance_mm) = lumen?;
                 let d = lumen.signed_distance_mm(mesh.vertices[v], clearance_mm + ON_MM)?;
-                let [x, y, _] = mesh.vertices[v];
-                (d > clearance_mm - ON_MM && to_edge(x, y) > from_rim_mm).then_some(())
+                // What looks sideways is rim beside a lumen, not a floor above it.
+                let floor = d > clearance_mm - ON_MM && normals[v][2] < -0.7;
+                (floor && bone.nearest(mesh.vertices[v], from_rim_mm).is_none()).then_some(())
             };
             if !sheet && eaten().is_none() {
                 return None;
             }
             let (p, n) = (Vector3::from(mesh.vertices[v]), Vector3::from(normals[v]));
-            let fits =
-                |r: f64| tree.nearest((p - n * r).into(), r).is_none_or(|q| q.distance_mm >= r - INSCRIBED_MM);
+            let fits = |r: f64| fits(&tree, p, p - n * r, r, INSCRIBED_MM);
             let (mut lo, mut hi) = (0.0, nominal_mm);
             for _ in 0..12 {
                 let middle = 0.5 * (lo + hi);
@@ -145,10 +160,8 @@ pub(super) fn least_thickness(
 fn to_edge_mm(fields: &Fields) -> impl Fn(f64, f64) -> f64 + Sync {
     let [ni, nj, nk] = fields.grid.dims;
     let (h, [ox, oy, _]) = (fields.grid.step_mm, fields.grid.origin_mm);
-    let empty: Vec<bool> = (0..ni * nj)
-        .into_par_iter()
-        .map(|c| (0..nk).all(|k| fields.sharp(k * ni * nj + c) >= 0.0))
-        .collect();
+    let empty: Vec<bool> =
+        (0..ni * nj).into_par_iter().map(|c| (0..nk).all(|k| fields.sharp(k * ni * nj + c) >= 0.0)).collect();
     let d = distance_to([ni, nj, 1], [h; 3], |c| empty[c]);
     move |x, y| {
         let at = |v: f64, n: usize| ((v / h).round().max(0.0) as usize).min(n - 1);

@@ -55,7 +55,9 @@ use region::Region;
 #[derive(Debug, Error)]
 pub enum ImplantError {
     /// No such defect.
-    #[error("defect {defect} was asked for, but the reconstruction has {found}: ask for one of them, counted from 0")]
+    #[error(
+        "defect {defect} was asked for, but the reconstruction has {found}: ask for one of them, counted from 0"
+    )]
     NoDefect {
         /// Asked for, from 0.
         defect: usize,
@@ -63,7 +65,9 @@ pub enum ImplantError {
         found: usize,
     },
     /// The chart is not n × n.
-    #[error("the chart of defect {defect} has {found} values of `{what}`, but needs {expected}: reconstruct again")]
+    #[error(
+        "the chart of defect {defect} has {found} values of `{what}`, but needs {expected}: reconstruct again"
+    )]
     Chart {
         /// Defect, from 0.
         defect: usize,
@@ -139,12 +143,15 @@ pub enum ImplantError {
 const SAMPLES_MAX: u64 = 200_000_000;
 /// Rounds of carving corners: a ball may open a corner beside it.
 const CORNER_ROUNDS: usize = 3;
+/// Places of the net nearer to bone than the gap by more than this are carved, mm.
+const GAP_SLACK_MM: f64 = 0.010;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
-const CORNER_SPARE: f64 = 1.06;
+const CORNER_SPARE: f64 = 1.1;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
 const CONCAVE_MEASURED_MM: f64 = 3.0;
-/// Reach into the body that still counts as a fit when concave radii are measured, mm: chords of 0.3 mm on 1.65 mm, twice.
-const CONCAVE_SLACK_MM: f64 = 0.014;
+/// Reach into the body that still counts as a fit when concave radii are measured, mm: the finishing tolerance. The tool
+/// itself is smaller by a tenth and reaches in less.
+const CONCAVE_SLACK_MM: f64 = 0.025;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
@@ -190,13 +197,24 @@ pub fn design(
     let draft_rad = params.draft_rad();
     let mut fields = Fields::new(grid, &sheets, &patient_from_draft, &obstacles, t, draft_rad);
     step(2, "outline")?;
-    outline::limit(&mut fields, &region, &patient_from_draft, t.edge_thickness_mm_min, draft_rad);
+    let thinnest = outline::Thinnest {
+        edge_mm: t.edge_thickness_mm_min,
+        over_lumen_mm: t.thickness_mm_min,
+        lumen: lumen.as_ref().map(|l| (l, t.sinus_clearance_mm)),
+    };
+    outline::limit(&mut fields, &region, &patient_from_draft, &thinnest, draft_rad);
 
     step(3, "corners for the tool")?;
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
     let mut body = net::body_mesh(&fields).ok_or_else(empty)?;
+    // First, since what it carves are corners too.
+    if corner::keep_gap(&mut fields, &body.0, &bone, t.gap_mm, GAP_SLACK_MM) > 0 {
+        fields.sweep(draft_rad);
+        body = net::body_mesh(&fields).ok_or_else(empty)?;
+    }
     for _ in 0..CORNER_ROUNDS {
-        if corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm()) == 0 {
+        let asked = corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm());
+        if asked == 0 {
             break;
         }
         fields.sweep(draft_rad);
@@ -215,7 +233,7 @@ pub fn design(
         span_mm: measure::span_mm(&body),
         thickness: from_rim.iter().find_map(|&d| {
             let carved = lumen.as_ref().map(|l| (l, t.sinus_clearance_mm));
-            measure::least_thickness(&fields, &body, t.thickness_mm, d, carved)
+            measure::least_thickness(&fields, &body, &bone, t.thickness_mm, d, carved)
         }),
         concave: corner::least_concave_radius(&fields, &body, CONCAVE_MEASURED_MM, CONCAVE_SLACK_MM),
         sinus: measure::lumen_distance(&body, lumen.as_ref(), SINUS_TOLD_MM),
@@ -375,7 +393,11 @@ fn perforate(
 }
 
 /// Side of the symmetry plane on which more than three quarters of the corners lie.
-fn side(reconstruction: &Reconstruction, mesh: &Mesh<Part>, patient_from_part: &Pose<Patient, Part>) -> String {
+fn side(
+    reconstruction: &Reconstruction,
+    mesh: &Mesh<Part>,
+    patient_from_part: &Pose<Patient, Part>,
+) -> String {
     let plane = &reconstruction.facts.symmetry;
     let left = mesh
         .vertices

@@ -1,5 +1,7 @@
 //! From the fields to a closed mesh whose corners lie on the body.
 
+use std::collections::BTreeMap;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
@@ -20,7 +22,104 @@ pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
     let all = Mesh::<Part>::new(vertices, net.triangles);
     let pieces = all.pieces();
     let mesh = all.subset(pieces.first()?);
-    Some((onto_body(fields, &mesh), all.area_mm2() - mesh.area_mm2()))
+    let dropped_mm2 = all.area_mm2() - mesh.area_mm2();
+    let mut mesh = onto_body(fields, &mesh);
+    let at_edge: Vec<bool> = mesh.vertices.iter().map(|&v| is_at_edge(fields, v)).collect();
+    for _ in 0..EDGE_ROUNDS {
+        mesh = onto_body(fields, &evened(&mesh, &at_edge));
+    }
+    fold_outwards(&mut mesh, &at_edge);
+    Some((mesh, dropped_mm2))
+}
+
+/// Rounds of evening out the corners along an edge.
+const EDGE_ROUNDS: usize = 1;
+/// A fold inwards by less than this is left, mm.
+const FOLD_MM: f64 = 0.001;
+/// Rounds of turning diagonals; each turns what the one before has laid bare, and few need more than three.
+const FOLD_ROUNDS: usize = 12;
+
+/// True near the edge between the wall and either sheet.
+fn is_at_edge(fields: &Fields, p_mm: [f64; 3]) -> bool {
+    let [outer, inner, wall] = fields.parts_at(p_mm);
+    let at = |sheet: f64, radius_mm: f64| {
+        let near = radius_mm + 0.5 * fields.grid.step_mm;
+        wall.abs() < near && sheet.abs() < near
+    };
+    at(outer, fields.edge_outer_mm) || at(inner, fields.edge_inner_mm)
+}
+
+/// Corners at the edge half way to the middle of their neighbours: the net crowds them where cells cut the edge.
+fn evened(mesh: &Mesh<Part>, at_edge: &[bool]) -> Mesh<Part> {
+    let mut sum = vec![(Vector3::zeros(), 0.0); mesh.vertices.len()];
+    for t in &mesh.triangles {
+        for k in 0..3 {
+            // Every edge of a closed mesh is met once in each direction, so each neighbour counts once.
+            let s = &mut sum[t[k] as usize];
+            s.0 += Vector3::from(mesh.vertices[t[(k + 1) % 3] as usize]);
+            s.1 += 1.0;
+        }
+    }
+    let vertices = mesh
+        .vertices
+        .iter()
+        .enumerate()
+        .map(|(v, &p)| if at_edge[v] { ((Vector3::from(p) + sum[v].0 / sum[v].1) * 0.5).into() } else { p })
+        .collect();
+    Mesh::new(vertices, mesh.triangles.clone())
+}
+
+/// The edges are round outwards, and corners that lie on them can be joined without a fold inwards; where a diagonal
+/// of the net makes one, too narrow for any cutter, the other diagonal is taken.
+fn fold_outwards(mesh: &mut Mesh<Part>, at_edge: &[bool]) {
+    let mut across: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    for (t, tri) in mesh.triangles.iter().enumerate() {
+        for k in 0..3 {
+            across.insert((tri[k], tri[(k + 1) % 3]), t);
+        }
+    }
+    let place = |v: u32| Vector3::from(mesh.vertices[v as usize]);
+    for _ in 0..FOLD_ROUNDS {
+        let inner: Vec<(u32, u32)> = across
+            .keys()
+            .copied()
+            .filter(|&(a, b)| a < b && at_edge[a as usize] && at_edge[b as usize])
+            .collect();
+        let mut turned = 0;
+        for (a, b) in inner {
+            let (Some(&s), Some(&t)) = (across.get(&(a, b)), across.get(&(b, a))) else { continue };
+            let opposite = |tri: [u32; 3]| tri.into_iter().find(|&v| v != a && v != b).expect("three corners");
+            let (c, d) = (opposite(mesh.triangles[s]), opposite(mesh.triangles[t]));
+            if c == d || across.contains_key(&(c, d)) || across.contains_key(&(d, c)) {
+                continue;
+            }
+            let [pa, pb, pc, pd] = [a, b, c, d].map(place);
+            let normal = |x: Vector3<f64>, y: Vector3<f64>, z: Vector3<f64>| (y - x).cross(&(z - x));
+            let (ns, nt) = (normal(pa, pb, pc), normal(pb, pa, pd));
+            let (ms, mt) = (normal(pa, pd, pc), normal(pb, pc, pd));
+            if [ns, nt, ms, mt].iter().any(|n| n.norm() < 1e-9) {
+                continue;
+            }
+            let height = (pd - pa).dot(&ns.normalize());
+            let mean = ns.normalize() + nt.normalize();
+            // Neither new triangle may turn over.
+            if height <= FOLD_MM || ms.dot(&mean) <= 0.0 || mt.dot(&mean) <= 0.0 {
+                continue;
+            }
+            for key in [(a, b), (b, a)] {
+                across.remove(&key);
+            }
+            mesh.triangles[s] = [a, d, c];
+            mesh.triangles[t] = [b, c, d];
+            for (k, v) in [((a, d), s), ((d, c), s), ((c, a), s), ((b, c), t), ((c, d), t), ((d, b), t)] {
+                across.insert(k, v);
+            }
+            turned += 1;
+        }
+        if turned == 0 {
+            return;
+        }
+    }
 }
 
 /// Moves corners along the gradient onto the body. Corners whose move would turn a triangle stay where they were.

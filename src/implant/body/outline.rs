@@ -7,6 +7,7 @@
 
 use rayon::prelude::*;
 
+use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
 use crate::model::{Part, Patient, Point, Pose};
 
@@ -22,12 +23,28 @@ const SMOOTH_SIGMA_MM: f64 = 0.7;
 /// Distances are needed this far from the outline, mm.
 const BAND_MM: f64 = 3.0;
 
+/// Columns run along the insertion axis, the plate's thickness square to it; over a lumen the plate may lie so far
+/// aslant that a column is this much longer.
+const ASLANT: f64 = 1.3;
+/// A column whose foot is this near to where the lumen's clearance ends was cut by the lumen, mm: a sample and a half.
+const AT_LUMEN_MM: f64 = 0.5;
+
+/// How thin the plate may be where it ends.
+pub(super) struct Thinnest<'a> {
+    /// Over bone, mm.
+    pub edge_mm: f64,
+    /// Over a lumen, mm: there is no bone to lean on, so the plate ends before it is too thin.
+    pub over_lumen_mm: f64,
+    /// The lumen and the clearance kept from it, mm.
+    pub lumen: Option<(&'a Bvh<Part>, f64)>,
+}
+
 /// Puts the outline's limits into the wall.
 pub(super) fn limit(
     fields: &mut Fields,
     region: &Region,
     patient_from_part: &Pose<Patient, Part>,
-    edge_thickness_mm: f64,
+    thinnest: &Thinnest,
     draft_rad: f64,
 ) {
     let [ni, nj, nk] = fields.grid.dims;
@@ -37,10 +54,18 @@ pub(super) fn limit(
         .into_par_iter()
         .map(|c| {
             let (thickness_mm, top) = column(fields, c, nk, layer);
-            if thickness_mm < edge_thickness_mm {
+            if thickness_mm < thinnest.edge_mm {
                 return false;
             }
             let p = fields.grid.place_of([(c % ni) as f64, (c / ni) as f64, top as f64]);
+            if let Some((lumen, clearance_mm)) = thinnest.lumen
+                && thickness_mm < ASLANT * thinnest.over_lumen_mm
+            {
+                let foot = [p[0], p[1], p[2] - thickness_mm];
+                if lumen.nearest(foot, clearance_mm + AT_LUMEN_MM).is_some() {
+                    return false;
+                }
+            }
             let at = region.sheets.at(patient_from_part.apply(Point::new(p)));
             at.is_some_and(|s| region.allows(s.cell))
         })

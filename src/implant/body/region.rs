@@ -20,6 +20,8 @@ pub(super) struct Region<'a> {
     to_missing_mm: Vec<f64>,
     /// Middle of the defect on the completed outer table.
     pub middle: Vector3<f64>,
+    /// Distance from the middle to the farthest missing cell, mm.
+    radius_mm: f64,
     /// Mean outward normal of the completed outer table over the defect.
     pub normal: Vector3<f64>,
 }
@@ -49,12 +51,16 @@ impl<'a> Region<'a> {
             area += cell_mm2;
         }
         middle /= area;
+        let radius_mm = (0..n * n)
+            .filter(|&c| missing(c))
+            .map(|c| (sheets.outer_place([(c % n) as f64, (c / n) as f64]).v() - middle).norm())
+            .fold(0.0, f64::max);
         let step_mm = patch.step_rad * (middle - patch.centre.v()).norm();
         let dims = [n, n, 1];
         let outside = distance_to(dims, [step_mm; 3], missing);
         let inside = distance_to(dims, [step_mm; 3], |c| !missing(c));
         let to_missing_mm = outside.iter().zip(&inside).map(|(&o, &i)| f64::from(o - i)).collect();
-        Self { sheets, to_missing_mm, middle, normal: normal.normalize() }
+        Self { sheets, to_missing_mm, middle, radius_mm, normal: normal.normalize() }
     }
 
     /// Distance along the chart to the border of the missing cells, mm, negative inside, at the nearest cell.
@@ -101,6 +107,9 @@ impl<'a> Region<'a> {
         for t in 0..bone.triangles.len() {
             let [p, q, r] = bone.corners(t);
             let place = (p + q + r) / 3.0;
+            if (place - self.middle).norm() > self.radius_mm + 12.0 {
+                continue;
+            }
             let Some(at) = self.sheets.at(Point::from_v(place)) else { continue };
             // 8: bone that stands farther out of the completed skull than this is no rim but face.
             let beside = at.outer_mm > -thickness_mm - 0.5 && at.outer_mm < 8.0 && at.inner_mm < 0.5;

@@ -54,7 +54,9 @@ pub(super) fn lumen(
     let open = flood(dims, &seeds, wide);
     let to_open = distance_to(dims, spacing, |at| open[at]);
     let inside: Vec<bool> = (0..n)
-        .map(|at| air[at] && f64::from(to_open[at]) > PASSAGE_MM + spacing[2].max(spacing[0]) && above_mm(at) < 1.0)
+        .map(|at| {
+            air[at] && f64::from(to_open[at]) > PASSAGE_MM + spacing[2].max(spacing[0]) && above_mm(at) < 1.0
+        })
         .collect();
     let kept = without_bubbles(dims, &inside);
     if !kept.contains(&true) {
@@ -62,7 +64,8 @@ pub(super) fn lumen(
     }
     // One voxel about the lumen keeps its HU, so that the surface lies where HU crosses the limit.
     let near = distance_to(dims, [1.0; 3], |at| kept[at]);
-    let values: Vec<f32> = (0..n).map(|at| if near[at] < 1.8 { (hu(at) - air_hu) as f32 } else { 1000.0 }).collect();
+    let values: Vec<f32> =
+        (0..n).map(|at| if near[at] < 1.8 { (hu(at) - air_hu) as f32 } else { 1000.0 }).collect();
     let net = surface_net(dims, &values, Nudge::GrowInside);
     let part_from_patient = patient_from_part.inverse();
     let vertices = net
@@ -81,7 +84,11 @@ pub(super) fn lumen(
 }
 
 /// First voxel and size of the part of the scan about the implant.
-fn crop(volume: &Volume, grid: &PartGrid, patient_from_part: &Pose<Patient, Part>) -> ([usize; 3], [usize; 3]) {
+fn crop(
+    volume: &Volume,
+    grid: &PartGrid,
+    patient_from_part: &Pose<Patient, Part>,
+) -> ([usize; 3], [usize; 3]) {
     let (mut lo, mut hi) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
     for corner in 0..8 {
         let ijk = std::array::from_fn(|a| if corner >> a & 1 == 1 { (grid.dims[a] - 1) as f64 } else { 0.0 });
@@ -95,7 +102,8 @@ fn crop(volume: &Volume, grid: &PartGrid, patient_from_part: &Pose<Patient, Part
     }
     let size = volume.grid.dims;
     let first: [usize; 3] = std::array::from_fn(|a| (lo[a].max(0.0) as usize).min(size[a]));
-    let dims = std::array::from_fn(|a| ((hi[a].max(0.0).ceil() as usize + 1).min(size[a])).saturating_sub(first[a]));
+    let dims =
+        std::array::from_fn(|a| ((hi[a].max(0.0).ceil() as usize + 1).min(size[a])).saturating_sub(first[a]));
     (first, dims)
 }
 

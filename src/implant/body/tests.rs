@@ -8,9 +8,7 @@ use nalgebra::{Rotation3, Vector3};
 use super::params::tests::peek_with;
 use super::*;
 use crate::geometry::nets::{Nudge, surface_net};
-use crate::model::{
-    Cell, Cutting, DefectFacts, Grid, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry,
-};
+use crate::model::{Cell, Cutting, DefectFacts, Grid, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry};
 
 const OUTER_MM: f64 = 80.0;
 const INNER_MM: f64 = 75.0;
@@ -46,11 +44,8 @@ fn bone(extra: impl Fn(Vector3<f64>) -> f64) -> BoneSurface {
         values.push(shell.max(to_wall_mm(p)).min(extra(p).max(shell)).max(outline) as f32);
     }
     let net = surface_net(dims, &values, Nudge::GrowInside);
-    let vertices = net
-        .vertices
-        .iter()
-        .map(|v| (tilt() * Vector3::from_fn(|a, _| lo[a] + h * v[a])).into())
-        .collect();
+    let vertices =
+        net.vertices.iter().map(|v| (tilt() * Vector3::from_fn(|a, _| lo[a] + h * v[a])).into()).collect();
     let mesh = Mesh::new(vertices, net.triangles);
     let facts = SurfaceFacts {
         schema: "osteomill.surface/1".into(),
@@ -366,17 +361,9 @@ fn it_keeps_off_a_sinus() {
 fn an_inner_table_too_near_to_the_outer_one_stops_the_case() {
     let mut thin = reconstruction();
     thin.patches[0].inner_mm.iter_mut().for_each(|r| *r = OUTER_MM - 1.5);
-    let implant = design(
-        &volume(|_| false),
-        &bone(|_| 1e3),
-        &thin,
-        0,
-        "peek",
-        &peek(),
-        &peek_with(&CHANGES),
-        &Silent,
-    )
-    .expect("drawn, but stopped");
+    let implant =
+        design(&volume(|_| false), &bone(|_| 1e3), &thin, 0, "peek", &peek(), &peek_with(&CHANGES), &Silent)
+            .expect("drawn, but stopped");
     assert!((implant.facts.thickness_mm_min - 1.5).abs() < 0.05, "{}", implant.facts.thickness_mm_min);
     assert!(ids(&implant).contains(&("min-thickness", Severity::Stop)), "{:?}", ids(&implant));
 }

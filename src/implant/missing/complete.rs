@@ -6,7 +6,7 @@ use super::guide::{Guides, Lesson, Sheet, Weights, learn};
 use super::local::{Local, Skull};
 use super::params::MissingParams;
 use super::plate::{Plate, smooth};
-use super::rim::{Band, settle};
+use super::rim::{Band, GROW_CELLS, settle};
 use crate::model::Cell;
 
 /// Cell of a defect's chart, measured on the outer table, mm.
@@ -51,13 +51,17 @@ pub(super) fn complete(skull: &Skull<'_>, hole: &Hole, params: &MissingParams) -
     let (outer_lesson, inner_lesson) = learn(skull, &local, &missing);
     let (mirrored_outer, mirrored_inner) = skull.measure_mirrored(&local.chart);
 
+    let to_hole = local.chart.distance_cells(&missing);
     let fill = |values_mm: &[f64], mirrored: &[f64], lesson: &Lesson, sheet: Sheet| {
         let agreement_mm = match sheet {
             Sheet::Outer => params.rim_agreement_mm(),
             Sheet::Inner => INNER_AGREEMENT * params.rim_agreement_mm(),
         };
-        let smoothed = smooth(local.chart.n, values_mm, SMOOTH_CELLS);
-        let band = band(&local, &missing, &smoothed, params.rim_sunken_width_mm(), agreement_mm);
+        // The edge of the hole is not believed anyway and must not reach the band through the smoothing.
+        let off_edge: Vec<f64> =
+            values_mm.iter().zip(&to_hole).map(|(r, d)| if *d <= GROW_CELLS { f64::NAN } else { *r }).collect();
+        let smoothed = smooth(local.chart.n, &off_edge, SMOOTH_CELLS);
+        let band = band(&local, &missing, &smoothed, params.rim_sunken_width_mm(), agreement_mm, sheet);
         let guides = Guides::new(&local.chart, &local.form_mm, mirrored, radius_mm);
         let filled = solve(&local, &band, &smoothed, &guides, &lesson.weights);
         (band, filled)
@@ -82,7 +86,11 @@ pub(super) fn complete(skull: &Skull<'_>, hole: &Hole, params: &MissingParams) -
 }
 
 /// Domain of the plate and what is unknown in it.
-fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agreement_mm: f64) -> Band {
+fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agreement_mm: f64, sheet: Sheet) -> Band {
+    let outwards = match sheet {
+        Sheet::Outer => 1.0,
+        Sheet::Inner => -1.0,
+    };
     let chart = &local.chart;
     let to_hole = chart.distance_cells(missing);
     let away_mm = |at: usize| f64::from(to_hole[at]) * STEP_MM;
@@ -91,7 +99,7 @@ fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agre
         .collect();
     let start: Vec<bool> =
         (0..chart.len()).map(|at| away_mm(at) <= sunken_mm || !local.in_zone[at]).collect();
-    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm, sunken_mm / STEP_MM)
+    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm, sunken_mm / STEP_MM, outwards)
 }
 
 fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides<'_>, weights: &Weights) -> Vec<f64> {

@@ -3,10 +3,14 @@
 use super::chart::Chart;
 use super::plate::Plate;
 
-/// Cells grown onto an edge: the scanner's blur, the cut itself, and the first dip of a sunken rim.
-const GROW_CELLS: f32 = 2.0;
-/// Bone may stand this many times farther above the prediction than below: a rim sinks, it does not rise.
-const ABOVE: f64 = 3.0;
+/// Cells grown onto an edge: the scanner's blur, a wall that does not follow the ray, the first dip of a sunken rim.
+pub(super) const GROW_CELLS: f32 = 3.0;
+/// Bone may lie this many times farther on the far side of the prediction: a rim gets thinner and sinks, it does not
+/// grow outwards on the outside or inwards on the inside.
+const FULLER: f64 = 3.0;
+/// Cells next to the hole that show whether it has healed, and the share of them that must have sunk for that.
+const EDGE_CELLS: f64 = 2.0;
+const HEALED_SHARE: f64 = 0.3;
 
 /// What a sheet of radii is solved on.
 pub(super) struct Band {
@@ -16,7 +20,7 @@ pub(super) struct Band {
 }
 
 /// A plate through the bone farther out predicts the cells near the hole (`start`, `width_cells` wide); those that
-/// lie more than `agreement_mm` below it have sunk. How far the plate itself errs is seen on the outer quarter of that
+/// lie more than `agreement_mm` below it (`outwards` 1, the outer table) or above it (−1, the inner) have sunk. How far the plate itself errs is seen on the outer quarter of that
 /// ring, where no rim has sunk, and is granted on top.
 ///
 /// Not a march inwards ring by ring: that follows a rim that sinks gently and then believes its slope.
@@ -30,6 +34,7 @@ pub(super) fn settle(
     form_mm: &[f64],
     agreement_mm: f64,
     width_cells: f64,
+    outwards: f64,
 ) -> Band {
     let mut unknown: Vec<bool> =
         (0..chart.len()).map(|at| domain[at] && (start[at] || !values_mm[at].is_finite())).collect();
@@ -44,9 +49,22 @@ pub(super) fn settle(
         errors.sort_by(f64::total_cmp);
         let granted_mm = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
         let limit_mm = agreement_mm + granted_mm;
+        let believed = |at: usize| {
+            let fuller_mm = outwards * (values_mm[at] - predicted[at]);
+            fuller_mm >= -limit_mm && fuller_mm <= FULLER * limit_mm
+        };
+        // The last cells are the scanner's blur of any edge and say nothing.
+        let edge: Vec<usize> = (0..chart.len())
+            .filter(|&at| values_mm[at].is_finite() && start[at])
+            .filter(|&at| (f64::from(GROW_CELLS)..=f64::from(GROW_CELLS) + EDGE_CELLS).contains(&f64::from(to_hole[at])))
+            .collect();
+        let sunk = edge.iter().filter(|&&at| outwards * (values_mm[at] - predicted[at]) < -limit_mm).count();
+        let healed = sunk as f64 > HEALED_SHARE * edge.len() as f64;
         for at in 0..chart.len() {
-            let above_mm = values_mm[at] - predicted[at];
-            if unknown[at] && !missing[at] && above_mm >= -limit_mm && above_mm <= ABOVE * limit_mm {
+            // A healed rim begins to dip before the dip can be told from noise, and the plate would follow its
+            // slope: then none of the ring is believed.
+            let in_ring = f64::from(to_hole[at]) <= width_cells;
+            if unknown[at] && !missing[at] && believed(at) && !(healed && in_ring) {
                 unknown[at] = false;
             }
         }

@@ -12,6 +12,11 @@ use super::vault::{Mirror, VaultMap, VaultZone};
 
 /// Share of the places that a step listens to.
 const TRIMMED_SHARE: f64 = 0.75;
+/// Starts are compared by the mean square distance, where one place counts no more than this, and so does a place
+/// without a partner: else a plane that throws half the vault out of view looks best. mm.
+const CAPPED_MM: f64 = 4.0;
+/// A head lies no more askew in the scanner than this, tangent (17 degrees).
+const ASKEW_MAX: f64 = 0.3;
 
 struct Place {
     p: Vector3<f64>,
@@ -34,16 +39,18 @@ pub(super) fn fit_symmetry(map: &VaultMap, zone: &VaultZone) -> Result<Fitted, M
     }
     let centre_x = map.chart.centre.x;
     let mut best: Option<(f64, [f64; 3])> = None;
-    for yaw_deg in [-12.0f64, 0.0, 12.0] {
-        for shift_mm in [-6.0, 0.0, 6.0] {
+    for yaw_deg in [-12.0f64, -4.0, 4.0, 12.0] {
+        for shift_mm in [-5.0, 5.0] {
             let start = [yaw_deg.to_radians(), 0.0, centre_x + shift_mm];
-            let (cost, found) = descend(map, &places, start);
-            if best.is_none_or(|(c, _)| cost < c) {
+            let found = descend(map, &places, start);
+            let cost = capped(&residuals(map, &places, &plane(map, found)));
+            let upright = found[0].abs() <= ASKEW_MAX && found[1].abs() <= ASKEW_MAX;
+            if upright && best.is_none_or(|(c, _)| cost < c) {
                 best = Some((cost, found));
             }
         }
     }
-    let Some((_, found)) = best.filter(|(cost, _)| cost.is_finite()) else {
+    let Some((_, found)) = best else {
         return Err(MissingError::NoSymmetry { places: places.len() });
     };
     let mirror = plane(map, found);
@@ -109,17 +116,20 @@ fn trimmed(residuals: &[Option<f64>]) -> (f64, f64) {
     (squares[..keep].iter().sum::<f64>() / keep as f64, squares[keep - 1])
 }
 
-fn descend(map: &VaultMap, places: &[Place], start: [f64; 3]) -> (f64, [f64; 3]) {
+fn capped(residuals: &[Option<f64>]) -> f64 {
+    let cap = CAPPED_MM * CAPPED_MM;
+    residuals.iter().map(|r| r.map_or(cap, |r| (r * r).min(cap))).sum::<f64>() / residuals.len() as f64
+}
+
+fn descend(map: &VaultMap, places: &[Place], start: [f64; 3]) -> [f64; 3] {
     let steps = [1e-3, 1e-3, 0.1];
     let mut at = start;
-    let mut cost = f64::INFINITY;
     for _ in 0..15 {
         let here = residuals(map, places, &plane(map, at));
         let (mean, limit) = trimmed(&here);
         if !mean.is_finite() {
             break;
         }
-        cost = mean;
         let moved: [Vec<Option<f64>>; 3] = std::array::from_fn(|i| {
             let mut next = at;
             next[i] += steps[i];
@@ -144,6 +154,5 @@ fn descend(map: &VaultMap, places: &[Place], start: [f64; 3]) -> (f64, [f64; 3])
             break;
         }
     }
-    let (last, _) = trimmed(&residuals(map, places, &plane(map, at)));
-    if last <= cost { (last, at) } else { (cost, at) }
+    at
 }
