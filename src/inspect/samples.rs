@@ -21,8 +21,8 @@ pub struct Sample {
 }
 
 /// Every triangle is halved across its longest edge until no corner lies more than `spacing_mm` from the middle of
-/// its piece; the middles are the samples. Slivers so get far fewer than the square of their length would. Triangles without
-/// area have none.
+/// its piece; the middles are the samples. Slivers so get far fewer than the square of their length would.
+/// Triangles without area have none.
 pub fn on_mesh<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64) -> Vec<Sample> {
     (0..mesh.triangles.len()).into_par_iter().flat_map_iter(|t| on_triangle(mesh, t, spacing_mm)).collect()
 }

@@ -88,7 +88,8 @@ fn fold_outwards(mesh: &mut Mesh<Part>, at_edge: &[bool]) {
         let mut turned = 0;
         for (a, b) in inner {
             let (Some(&s), Some(&t)) = (across.get(&(a, b)), across.get(&(b, a))) else { continue };
-            let opposite = |tri: [u32; 3]| tri.into_iter().find(|&v| v != a && v != b).expect("three corners");
+            let opposite =
+                |tri: [u32; 3]| tri.into_iter().find(|&v| v != a && v != b).expect("three corners");
             let (c, d) = (opposite(mesh.triangles[s]), opposite(mesh.triangles[t]));
             if c == d || across.contains_key(&(c, d)) || across.contains_key(&(d, c)) {
                 continue;
