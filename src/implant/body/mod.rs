@@ -154,7 +154,7 @@ const CONCAVE_MEASURED_MM: f64 = 3.0;
 /// itself is smaller by a tenth and reaches in less.
 const CONCAVE_SLACK_MM: f64 = 0.025;
 /// Notches narrower than the finishing tool are filled as for a tool this much larger.
-const NOTCH_OVER_TOOL: f64 = 1.2;
+const NOTCH_OVER_TOOL: f64 = 1.02;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
