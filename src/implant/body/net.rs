@@ -61,63 +61,6 @@ fn evened(mesh: &Mesh<Part>, at_edge: &[bool]) -> Mesh<Part> {
     Mesh::new(vertices, mesh.triangles.clone())
 }
 
-<<<<<<< HEAD
-=======
-/// The edges are round outwards, and corners that lie on them can be joined without a fold inwards; where a diagonal
-/// of the net makes one, too narrow for any cutter, the other diagonal is taken.
-fn fold_outwards(mesh: &mut Mesh<Part>, at_edge: &[bool]) {
-    let mut across: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    for (t, tri) in mesh.triangles.iter().enumerate() {
-        for k in 0..3 {
-            across.insert((tri[k], tri[(k + 1) % 3]), t);
-        }
-    }
-    let place = |v: u32| Vector3::from(mesh.vertices[v as usize]);
-    for _ in 0..FOLD_ROUNDS {
-        let inner: Vec<(u32, u32)> = across
-            .keys()
-            .copied()
-            .filter(|&(a, b)| a < b && at_edge[a as usize] && at_edge[b as usize])
-            .collect();
-        let mut turned = 0;
-        for (a, b) in inner {
-            let (Some(&s), Some(&t)) = (across.get(&(a, b)), across.get(&(b, a))) else { continue };
-            let opposite =
-                |tri: [u32; 3]| tri.into_iter().find(|&v| v != a && v != b).expect("three corners");
-            let (c, d) = (opposite(mesh.triangles[s]), opposite(mesh.triangles[t]));
-            if c == d || across.contains_key(&(c, d)) || across.contains_key(&(d, c)) {
-                continue;
-            }
-            let [pa, pb, pc, pd] = [a, b, c, d].map(place);
-            let normal = |x: Vector3<f64>, y: Vector3<f64>, z: Vector3<f64>| (y - x).cross(&(z - x));
-            let (ns, nt) = (normal(pa, pb, pc), normal(pb, pa, pd));
-            let (ms, mt) = (normal(pa, pd, pc), normal(pb, pc, pd));
-            if [ns, nt, ms, mt].iter().any(|n| n.norm() < 1e-9) {
-                continue;
-            }
-            let height = (pd - pa).dot(&ns.normalize());
-            let mean = ns.normalize() + nt.normalize();
-            // Neither new triangle may turn over.
-            if height <= FOLD_MM || ms.dot(&mean) <= 0.0 || mt.dot(&mean) <= 0.0 {
-                continue;
-            }
-            for key in [(a, b), (b, a)] {
-                across.remove(&key);
-            }
-            mesh.triangles[s] = [a, d, c];
-            mesh.triangles[t] = [b, c, d];
-            for (k, v) in [((a, d), s), ((d, c), s), ((c, a), s), ((b, c), t), ((c, d), t), ((d, b), t)] {
-                across.insert(k, v);
-            }
-            turned += 1;
-        }
-        if turned == 0 {
-            return;
-        }
-    }
-}
-
->>>>>>> h8
 /// Moves corners along the gradient onto the body. Corners whose move would turn a triangle stay where they were.
 fn onto_body(fields: &Fields, mesh: &Mesh<Part>) -> Mesh<Part> {
     let travel = TRAVEL * fields.grid.step_mm;
