@@ -24,7 +24,7 @@ pub enum Command {
     Demo(Demo),
     /// One case: from a scan to a verified program and a report.
     Run(Run),
-    /// Every scan of a folder, or of a CSV with columns case,scan[,pipeline][,series][,set].
+    /// Every scan of a folder, or of a CSV with columns case, scan and, where wanted, pipeline, series, set.
     Batch(Batch),
     /// What is in a scan: every series, its geometry, what is wrong with it.
     Scan(Scan),
@@ -83,7 +83,7 @@ pub struct Run {
 /// Arguments of `batch`.
 #[derive(Args, Debug)]
 pub struct Batch {
-    /// Folder of scans, or CSV with columns case,scan[,pipeline][,series][,set].
+    /// Folder of scans, or CSV with columns case, scan and, where wanted, pipeline, series, set.
     pub cases: PathBuf,
     /// Pipeline file for cases that name none.
     #[arg(long)]
@@ -124,7 +124,7 @@ pub struct Simulate {
     /// implant.json whose part_from_patient takes a design in patient LPS to the part.
     #[arg(long)]
     pub pose: Option<PathBuf>,
-    /// Pipeline whose tables [milling] and [inspect] are used; the shipped PEEK one when not given.
+    /// Pipeline whose tables `milling` and `inspect` are used; the shipped PEEK one when not given.
     #[arg(long)]
     pub pipeline: Option<PathBuf>,
     /// Folder for milled.stl, milling.json and inspection.json; nothing is written when not given.

@@ -4,7 +4,7 @@
 //! **Out** `Vec<Operation>`: moves of the tool tip in the work frame of each setup, mm, in the order they are run.
 //!
 //! **Method** Everything rests on one function: the height at which a cutter lowered along its axis first touches the
-//! part or a tab, closed-form against corners, edges and faces ([`cutter`], [`drop`]). Roughing clears layers by
+//! part or a tab, closed-form against corners, edges and faces ([`cutter`], [`mod@drop`]). Roughing clears layers by
 //! fronts of equal distance, one width of cut apart. A ball then takes steps off to an even skin, and finishes:
 //! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
