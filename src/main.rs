@@ -1,1 +1,5 @@
-fn main() {}
+//! Thin binary: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    osteomill::cli::main()
+}

@@ -1,1 +1,48 @@
-//! (room: catalog)
+//! Introduces the stages to the pipeline: one short file each, and the list in the order they run.
+//!
+//! Here and nowhere else a stage's room, its parameters, its nouns and its files meet.
+
+mod imaging;
+mod judge;
+mod make;
+mod part;
+mod record;
+mod settings;
+mod work;
+
+pub use settings::{CatalogError, PipelineFile, ShopTexts};
+pub use work::json_bytes;
+
+use crate::pipeline::Stage;
+
+/// What a case is made from, beside the pipeline file.
+#[derive(Clone, Debug)]
+pub struct CaseInputs {
+    /// Folder or file of the scan.
+    pub scan: std::path::PathBuf,
+    /// Digest of its content.
+    pub scan_sha256: String,
+    /// True once a named person approved the design.
+    pub approved: bool,
+}
+
+/// The whole chain, from scan to record.
+///
+/// # Errors
+/// [`CatalogError`] naming the table and key that does not fit.
+pub fn chain(file: &PipelineFile, inputs: &CaseInputs) -> Result<Vec<Box<dyn Stage>>, CatalogError> {
+    Ok(vec![
+        Box::new(imaging::ScanStage::new(file, inputs)?),
+        Box::new(imaging::BoneStage::new(file)?),
+        Box::new(imaging::SurfaceStage::new(file)?),
+        Box::new(part::ReconstructionStage::new(file)?),
+        Box::new(part::ImplantStage::new(file)?),
+        Box::new(make::PlanStage::new(file)?),
+        Box::new(make::ReviewStage::new(file)?),
+        Box::new(make::ToolpathStage::new(file)?),
+        Box::new(make::PostStage::new(inputs)),
+        Box::new(judge::MillingStage::new(file)?),
+        Box::new(judge::InspectStage::new(file)?),
+        Box::new(record::RecordStage::new(file)?),
+    ])
+}

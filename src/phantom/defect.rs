@@ -129,7 +129,8 @@ impl Cut {
             reach += w.amplitude * c;
             slope -= w.amplitude * w.k * s;
         }
-        let slope = self.angle * slope / theta.sin().max(0.05);
+        // The slope at the outline, not here: near the axis its own would be endless.
+        let slope = self.angle * slope / (self.angle * reach).sin();
         p.norm() * (theta - self.angle * reach) / (1.0 + slope * slope).sqrt()
     }
 

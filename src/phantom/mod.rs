@@ -18,9 +18,10 @@
 //! noise. [`Phantom::bone_distance_mm`] is the distance to the very surface the voxels were painted from, to
 //! 0.01 mm within 3 mm of it over the vault.
 //!
-//! **Limits** Noise is white, with tails cut at 4.9 standard deviations; a scanner's is correlated. No beam hardening. At the edge of a cut
-//! the painted corner is a fraction of a voxel rounder than the formula. Sutures are bone to the distance.
-//! The join of face and skull is good to 0.3 mm only. Scalp over the defect does not sink.
+//! **Limits** Noise is white, with tails cut at 4.9 standard deviations; a scanner's is correlated. No beam
+//! hardening. At the edge of a cut the painted corner is a fraction of a voxel rounder than the formula. Sutures are
+//! bone to the distance. Nothing is promised where the face joins the skull. Scalp over the defect does not sink.
+//! HU are kept within −1024 to 3071 as on a scanner, which cuts the lower tail of the noise in air.
 
 mod defect;
 mod dicom;

@@ -24,10 +24,12 @@ const TABLE_MM: f64 = 1.5;
 const FLUID_MM: f64 = 2.0;
 const SKIN_MM: f64 = 1.5;
 const SUTURE_HALF_MM: f64 = 0.3;
-/// Voxels are painted in cubes of this many: far from every surface a cube is one tissue.
-const CUBE: usize = 8;
-/// No table's value changes faster than this with the place (measured 1.35 at the base).
-const STEEPEST: f64 = 1.6;
+/// Voxels are painted in cubes of at most this size and number: far from every surface a cube is one tissue,
+/// and across it the slope of a table hardly changes.
+const CUBE_MM: f64 = 5.0;
+const CUBE_MAX: usize = 8;
+/// No table's value changes faster than this with the place; a test measures it.
+pub(super) const STEEPEST: f64 = 1.6;
 
 /// What a cube of voxels shares.
 struct Near {
@@ -130,6 +132,8 @@ impl Painter<'_> {
             if cut.sunk_mm(0.0) > 0.0 {
                 depth = -healed_outer.max(healed_inner);
                 share = share.min(outside(depth, ow));
+            } else if wall < -2.0 * mw {
+                share = 0.0;
             } else if wall < 2.0 * mw {
                 let (slope, w) = self.slope(p, |q| cut.value(q));
                 share = share.min(outside(wall / slope, w));
@@ -148,7 +152,7 @@ impl Painter<'_> {
             let block =
                 outside(-h.face.value(p), mw).min(outside(inner_mm, iw)).min(outside(h.nasal.value(p), mw));
             if block > share {
-                bone = if share > 0.0 { bone.max(FACE) } else { FACE };
+                bone = (bone * share + FACE * (block - share)) / block;
                 share = block;
             }
             let nasal = outside(-h.nasal.value(p), mw);
@@ -165,7 +169,9 @@ impl Painter<'_> {
             && let Some(s) = &h.sinus
         {
             let value = s.value(p);
-            if value < 2.0 * mw {
+            if value < -2.0 * mw {
+                hu = AIR;
+            } else if value < 2.0 * mw {
                 let (_, w) = self.slope(p, |q| s.value(q));
                 hu += (AIR - hu) * outside(-value, w);
             }
@@ -188,14 +194,16 @@ pub fn render(
     let [ni, nj, nk] = grid.dims;
     let mean_voxel = spec.voxel_mm.iter().sum::<f64>() / 3.0;
     let painter = Painter { head, spec, mean_voxel };
-    let half = 0.5 * (CUBE as f64) * spec.voxel_mm.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let largest = spec.voxel_mm.iter().fold(0.0f64, |m, &v| m.max(v));
+    let cube = ((CUBE_MM / largest) as usize).clamp(2, CUBE_MAX);
+    let half = 0.5 * (cube as f64) * spec.voxel_mm.iter().map(|v| v * v).sum::<f64>().sqrt();
     let mut sharp = vec![0f32; ni * nj * nk];
     watch.note("painting the head");
-    sharp.par_chunks_mut(ni * nj * CUBE).enumerate().for_each(|(slab, voxels)| {
-        let (k0, dk) = (slab * CUBE, voxels.len() / (ni * nj));
-        for j0 in (0..nj).step_by(CUBE) {
-            for i0 in (0..ni).step_by(CUBE) {
-                let (di, dj) = (CUBE.min(ni - i0), CUBE.min(nj - j0));
+    sharp.par_chunks_mut(ni * nj * cube).enumerate().for_each(|(slab, voxels)| {
+        let (k0, dk) = (slab * cube, voxels.len() / (ni * nj));
+        for j0 in (0..nj).step_by(cube) {
+            for i0 in (0..ni).step_by(cube) {
+                let (di, dj) = (cube.min(ni - i0), cube.min(nj - j0));
                 let (low, high) = (place([i0, j0, k0]), place([i0 + di - 1, j0 + dj - 1, k0 + dk - 1]));
                 let near = painter.look(&((low + high) * 0.5), half);
                 for k in 0..dk {

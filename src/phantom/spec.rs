@@ -60,7 +60,7 @@ impl PhantomSpec {
             mirrored: false,
             defect: Some(DefectSpec {
                 towards_lps: [-0.72, -0.30, 0.62],
-                area_cm2: 25.0,
+                area_cm2: 14.0,
                 walls: Walls::Ragged,
             }),
             sinus: true,

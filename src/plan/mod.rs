@@ -1,1 +1,243 @@
-//! (room: plan)
+//! Decides how an implant is made: blank, setups, locating pins, clamps, tabs, tools.
+//!
+//! **In** `Implant` (part frame, mm), the `Shop`, parameters. **Out** `Plan`, and the `Job` that tells a judge what stands
+//! on the machine.
+//!
+//! **Method** A curved plate whose walls narrow inwards is seen whole from its two sides. `op10` looks at the bone side
+//! (work +z = part −z) and cuts the rim wall; the blank is turned over about part x; `op20` looks at the outer side.
+//! Both work offsets lie on the axis of the Ø8 pin, on the blank's top face, so that x and y of the work zero stay where
+//! they are on the machine. The pins lie on the turning axis and differ in diameter: end for end the blank does not seat.
+//! Tabs sit at the outer end of the rim wall, spread evenly, where the rim is most nearly level and straight.
+//!
+//! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here the part
+//! stays on its tabs in the frame; `review` computes what that bends and says when a nest is needed.
+//!
+//! **Guarantees** The blank holds the part with the margins asked for; tabs lie on the rim, no further apart than the
+//! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
+//! the tools need above it lie within the machine's travels. Same bytes on any thread count.
+//!
+//! **Limits** Two setups, three axes. A blank that is not turned over seats too: the sheet has the operator look.
+//! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
+
+mod blank;
+mod job;
+mod params;
+mod setup;
+mod shop;
+mod tabs;
+mod tools;
+
+pub use job::job_of;
+pub use params::{PlanParams, PlanToml};
+pub use shop::{read_shop, read_shop_folder, shipped_shop};
+
+use crate::geometry::Bvh;
+use crate::geometry::outline::{RimPlace, outline_xy, perimeter_mm, rim_places};
+use crate::model::{Finding, Implant, Part, Plan, Severity, Shop};
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A file of the shop does not parse.
+    #[error("shop file {file} cannot be read: {message}; correct it as the shipped file of that name shows")]
+    ShopFile {
+        /// Name of the file.
+        file: String,
+        /// The parser's words.
+        message: String,
+    },
+    /// A value of the shop cannot be.
+    #[error("shop file {file}: {place} is {found}, expected {expected}; correct the file")]
+    ShopValue {
+        /// Name of the file.
+        file: &'static str,
+        /// Table and key.
+        place: String,
+        /// The value.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A parameter cannot be.
+    #[error("{key} is {found}, expected {expected}; correct the pipeline file")]
+    Param {
+        /// Table and key.
+        key: String,
+        /// The value.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A key names something the shop does not have.
+    #[error(
+        "{key} names {name:?}, which the shop does not have; it has: {known}. Name one of these or add it to the shop"
+    )]
+    Unknown {
+        /// The key that names it.
+        key: &'static str,
+        /// What it names.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The mesh is no body.
+    #[error(
+        "the implant's mesh is {found}, expected a closed body with a rim; repair the mesh before planning"
+    )]
+    Mesh {
+        /// What is wrong.
+        found: String,
+    },
+    /// No blank is large enough.
+    #[error(
+        "no {material} blank holds {needed} mm (part and margins, length x width x thickness); the largest in stock is \
+         {largest}; order a larger plate and add it to stock.toml, or split the implant"
+    )]
+    NoBlank {
+        /// Key of the material.
+        material: String,
+        /// Size needed.
+        needed: String,
+        /// The largest there is.
+        largest: String,
+    },
+    /// The machine is too small.
+    #[error(
+        "machine axis {axis} would have to reach {reach_mm:.1} mm, its travel is {min_mm:.1} to {max_mm:.1} mm; \
+         choose a larger machine or move plan.fixture_face_above_travel_min_mm"
+    )]
+    Travel {
+        /// `x`, `y` or `z`.
+        axis: char,
+        /// Machine coordinate needed, mm.
+        reach_mm: f64,
+        /// Lowest of the travel, mm.
+        min_mm: f64,
+        /// Highest of the travel, mm.
+        max_mm: f64,
+    },
+    /// A hole has no drill.
+    #[error(
+        "hole {number} has a diameter of {diameter_mm} mm, but none of the drills in plan.drill_tools cuts that \
+         ({known}); add the drill or change the hole"
+    )]
+    NoDrill {
+        /// Counted from 1.
+        number: usize,
+        /// Diameter, mm.
+        diameter_mm: f64,
+        /// Drills named.
+        known: String,
+    },
+}
+
+/// What planning needs to know of the part's shape, part frame, mm.
+#[derive(Clone, Debug)]
+struct Shape {
+    min_mm: [f64; 3],
+    max_mm: [f64; 3],
+    rim: Vec<RimPlace>,
+    perimeter_mm: f64,
+    /// Lowest and highest of the rim's upper end.
+    rim_z_min_mm: f64,
+    rim_z_max_mm: f64,
+    /// Highest place that looks at the bone: the bottom of the bowl.
+    bowl_z_max_mm: f64,
+}
+
+/// Cell of the raster that finds the outline; ray casts then place the rim exactly.
+const OUTLINE_CELL_MM: f64 = 0.2;
+/// Places of the rim looked at, one per millimetre: a tab is seven wide.
+const RIM_STEP_MM: f64 = 1.0;
+
+impl Shape {
+    fn of(implant: &Implant) -> Result<Self, PlanError> {
+        let mesh = &implant.body;
+        let bad = |found: String| PlanError::Mesh { found };
+        let (min_mm, max_mm) = mesh.bounds_mm().ok_or_else(|| bad("empty".into()))?;
+        if !min_mm.iter().chain(&max_mm).all(|v| v.is_finite()) {
+            return Err(bad("not finite".into()));
+        }
+        if !mesh.is_closed_two_manifold() {
+            return Err(bad(format!("not closed two-manifold ({:?})", mesh.edge_census())));
+        }
+        let outline = outline_xy(mesh, OUTLINE_CELL_MM);
+        let tree: Bvh<Part> = Bvh::new(mesh);
+        let rim = rim_places(&tree, &outline, RIM_STEP_MM);
+        if rim.len() < 12 {
+            return Err(bad(format!("too small: {} places of rim a millimetre apart", rim.len())));
+        }
+        let bowl_z_max_mm = (0..mesh.triangles.len())
+            .filter(|&t| mesh.normal(t).z < -0.3)
+            .flat_map(|t| mesh.corners(t).map(|c| c.z))
+            .fold(min_mm[2], f64::max);
+        Ok(Self {
+            min_mm,
+            max_mm,
+            perimeter_mm: perimeter_mm(&outline),
+            rim_z_min_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::INFINITY, f64::min),
+            rim_z_max_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::NEG_INFINITY, f64::max),
+            rim,
+            bowl_z_max_mm,
+        })
+    }
+}
+
+/// How `implant` is made from what is in `shop`.
+///
+/// # Errors
+/// [`PlanError`] when the mesh is no body, the material, machine, a tool or a drill is not in the shop, no blank is large
+/// enough, or the machine's travels do not hold the job.
+pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<Plan, PlanError> {
+    let p = params.get();
+    let known = |keys: Vec<&String>| keys.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", ");
+    let machine = shop.machines.get(&p.machine).ok_or_else(|| PlanError::Unknown {
+        key: "plan.machine",
+        name: p.machine.clone(),
+        known: known(shop.machines.keys().collect()),
+    })?;
+    let material_key = &implant.facts.material;
+    let material = shop.materials.get(material_key).ok_or_else(|| PlanError::Unknown {
+        key: "the implant's material",
+        name: material_key.clone(),
+        known: known(shop.materials.keys().collect()),
+    })?;
+    let shape = Shape::of(implant)?;
+    let radii = tools::radii(shop, p)?;
+    let (blank, stock) = blank::choose(&shape, material_key, shop, &radii, p)?;
+    let mut findings = Vec::new();
+    let depths = tools::Depths::of(&shape, &stock, &radii, implant, p);
+    let tools = tools::choose(shop, implant, &depths, p, &mut findings)?;
+    let tabs = tabs::place(&shape, p, &mut findings);
+    let pins = setup::pins(&stock, p);
+    let fixtures = setup::fixtures(&stock, &pins, p);
+    let setups = setup::setups(&stock, &pins, machine, &tools, p)?;
+    findings.push(Finding::new(
+        "held-on-tabs",
+        Severity::Note,
+        format!(
+            "both sides are milled with the part on {} tabs in its frame; look that the blank was turned over before op20",
+            tabs.len()
+        ),
+    ));
+    Ok(Plan {
+        schema: "osteomill.plan/1".into(),
+        material_key: material_key.clone(),
+        material: material.clone(),
+        blank,
+        stock,
+        machine: machine.clone(),
+        setups,
+        fixtures,
+        pins,
+        tabs,
+        lane_mm: p.lane_mm,
+        tools,
+        rough_allowance_mm: p.rough_allowance_mm,
+        scallop_mm: p.scallop_mm,
+        findings,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

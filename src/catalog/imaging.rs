@@ -1,0 +1,114 @@
+//! scan, bone, surface.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::bone::{BoneParams, segment_bone};
+use crate::formats;
+use crate::model::{Bone, BoneSurface, Scan, Watch};
+use crate::pipeline::{Board, FailureKind, Noun, Outputs, Stage, StageFailure};
+use crate::scan::{ScanParams, read_scan};
+use crate::surface::{SurfaceParams, extract_surface};
+
+use super::work::{Work, failed, json_bytes};
+use super::{CaseInputs, CatalogError, PipelineFile};
+
+/// Reads the series; its noun is never cached, since the scan itself is at hand.
+pub struct ScanStage {
+    path: PathBuf,
+    params: ScanParams,
+    parameters: Value,
+}
+
+impl ScanStage {
+    pub fn new(file: &PipelineFile, inputs: &CaseInputs) -> Result<Self, CatalogError> {
+        let (params, table) = file.table("scan")?;
+        let parameters = serde_json::json!({ "scan": table, "input_sha256": inputs.scan_sha256 });
+        Ok(Self { path: inputs.scan.clone(), params, parameters })
+    }
+
+    fn read(&self, watch: &dyn Watch) -> Result<Scan, StageFailure> {
+        read_scan(&self.path, &self.params, watch).map_err(failed(FailureKind::Scan))
+    }
+}
+
+impl Stage for ScanStage {
+    fn id(&self) -> &'static str {
+        "scan"
+    }
+    fn revision(&self) -> u32 {
+        1
+    }
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn parameters(&self) -> Value {
+        self.parameters.clone()
+    }
+    fn run(&self, _: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Noun, StageFailure> {
+        let scan = self.read(watch)?;
+        outputs.add("scan/scan.json", json_bytes(&scan.facts));
+        Ok(Arc::new(scan))
+    }
+    fn keep(&self, _: &Noun) -> Option<Vec<u8>> {
+        None
+    }
+    fn revive(&self, _: &Board, _: &[u8], watch: &dyn Watch) -> Result<Noun, StageFailure> {
+        Ok(Arc::new(self.read(watch)?))
+    }
+}
+
+/// Finds the bone.
+pub struct BoneStage(BoneParams, Value);
+
+impl BoneStage {
+    pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
+        file.table("bone").map(|(p, v)| Self(p, v))
+    }
+}
+
+impl Work for BoneStage {
+    const ID: &'static str = "bone";
+    const REVISION: u32 = 1;
+    const NEEDS: &'static [&'static str] = &["scan"];
+    type Out = Bone;
+    fn parameters(&self) -> Value {
+        self.1.clone()
+    }
+    fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Bone, StageFailure> {
+        let scan: &Scan = board.get("scan");
+        let bone = segment_bone(&scan.volume, &self.0, watch).map_err(failed(FailureKind::Refused))?;
+        outputs.add("bone/bone.nii.gz", formats::nifti::mask_nii_gz(&bone.mask).map_err(failed(FailureKind::Refused))?);
+        outputs.add("bone/bone.json", json_bytes(&bone.facts));
+        Ok(bone)
+    }
+}
+
+/// Places the bone's surface.
+pub struct SurfaceStage(SurfaceParams, Value);
+
+impl SurfaceStage {
+    pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
+        file.table("surface").map(|(p, v)| Self(p, v))
+    }
+}
+
+impl Work for SurfaceStage {
+    const ID: &'static str = "surface";
+    const REVISION: u32 = 1;
+    const NEEDS: &'static [&'static str] = &["scan", "bone"];
+    type Out = BoneSurface;
+    fn parameters(&self) -> Value {
+        self.1.clone()
+    }
+    fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<BoneSurface, StageFailure> {
+        let scan: &Scan = board.get("scan");
+        let surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
+            .map_err(failed(FailureKind::Refused))?;
+        outputs.add("surface/bone.stl", formats::stl::stl_bytes(&surface.mesh));
+        outputs.add("surface/surface.json", json_bytes(&surface.facts));
+        Ok(surface)
+    }
+}

@@ -1,0 +1,133 @@
+//! milling and inspect: the judge. It reads the program's text, the job file's text, the design and the bone.
+
+use serde_json::Value;
+
+use crate::formats;
+use crate::inspect::{FitInput, InspectParams, inspect};
+use crate::milling::{MillingParams, ProgramText, mill};
+use crate::model::{
+    Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Watch,
+};
+use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
+use crate::plan::job_of;
+use crate::record::deviation_colour;
+
+use super::work::{Work, failed, json_bytes};
+use super::{CatalogError, PipelineFile};
+
+/// The job as the judge gets it: through its text, like any other shop's.
+fn job_from_text(plan: &Plan, programs: &[Program]) -> Result<Job, StageFailure> {
+    let text = toml::to_string_pretty(&job_of(plan, programs)).map_err(failed(FailureKind::Refused))?;
+    toml::from_str(&text).map_err(failed(FailureKind::Refused))
+}
+
+/// Mills the programs' text in simulation.
+pub struct MillingStage(MillingParams, Value);
+
+impl MillingStage {
+    pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
+        file.table("milling").map(|(p, v)| Self(p, v))
+    }
+}
+
+impl Work for MillingStage {
+    const ID: &'static str = "milling";
+    const REVISION: u32 = 1;
+    const NEEDS: &'static [&'static str] = &["implant", "plan", "post"];
+    type Out = Vec<Option<Milled>>;
+    fn parameters(&self) -> Value {
+        self.1.clone()
+    }
+    fn work(
+        &self,
+        board: &Board,
+        outputs: &mut Outputs,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Option<Milled>>, StageFailure> {
+        let implants: &Vec<Implant> = board.get("implant");
+        let plans: &Vec<Plan> = board.get("plan");
+        let programs: &Vec<Vec<Program>> = board.get("post");
+        let mut all = Vec::new();
+        for ((implant, plan), programs) in implants.iter().zip(plans).zip(programs) {
+            if programs.is_empty() {
+                all.push(None);
+                continue;
+            }
+            let job = job_from_text(plan, programs)?;
+            let texts: Vec<ProgramText> = programs
+                .iter()
+                .map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() })
+                .collect();
+            let milled = mill(&texts, &job, Some(&implant.mesh), &self.0, watch)
+                .map_err(failed(FailureKind::Refused))?;
+            let folder = format!("part-{}/milling", implant.number);
+            let in_patient = milled.mesh.moved(&implant.part_from_patient.inverse());
+            outputs.add(format!("{folder}/milled.stl"), formats::stl::stl_bytes(&in_patient));
+            outputs.add(format!("{folder}/milling.json"), json_bytes(&milled.facts));
+            all.push(Some(milled));
+        }
+        Ok(all)
+    }
+}
+
+/// Measures the milled part against design and bone.
+pub struct InspectStage(InspectParams, Value);
+
+impl InspectStage {
+    pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
+        file.table("inspect").map(|(p, v)| Self(p, v))
+    }
+}
+
+impl Work for InspectStage {
+    const ID: &'static str = "inspect";
+    const REVISION: u32 = 1;
+    const NEEDS: &'static [&'static str] =
+        &["bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
+    type Out = Vec<Option<Inspection>>;
+    fn parameters(&self) -> Value {
+        self.1.clone()
+    }
+    fn work(
+        &self,
+        board: &Board,
+        outputs: &mut Outputs,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Option<Inspection>>, StageFailure> {
+        let implants: &Vec<Implant> = board.get("implant");
+        let plans: &Vec<Plan> = board.get("plan");
+        let programs: &Vec<Vec<Program>> = board.get("post");
+        let milled: &Vec<Option<Milled>> = board.get("milling");
+        let missing: &Reconstruction = board.get("reconstruction");
+        let mut all = Vec::new();
+        for (n, implant) in implants.iter().enumerate() {
+            let Some(milled) = &milled[n] else {
+                all.push(None);
+                continue;
+            };
+            let job = job_from_text(&plans[n], &programs[n])?;
+            let fit = FitInput {
+                surface: board.get("surface"),
+                bone: &board.get::<Bone>("bone").facts,
+                implant: &implant.facts,
+                patch: missing.patches.get(implant.defect),
+            };
+            let inspection = inspect(&implant.mesh, milled, &job, Some(fit), &self.0, watch)
+                .map_err(failed(FailureKind::Refused))?;
+            let folder = format!("part-{}/inspection", implant.number);
+            outputs.add(format!("{folder}/inspection.json"), json_bytes(&inspection.facts));
+            let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
+            let deviation_mm: Vec<f64> = inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
+            let tolerance_mm = inspection.facts.surface.tolerance_mm;
+            let rgb: Vec<[u8; 3]> = deviation_mm
+                .iter()
+                .map(|&d| deviation_colour(d, tolerance_mm).map(|c| (c * 255.0).round() as u8))
+                .collect();
+            let ply = formats::ply::ply_bytes(&in_patient, &rgb, &deviation_mm)
+                .map_err(failed(FailureKind::Refused))?;
+            outputs.add(format!("{folder}/deviation.ply"), ply);
+            all.push(Some(inspection));
+        }
+        Ok(all)
+    }
+}

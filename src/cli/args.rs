@@ -1,0 +1,136 @@
+//! Arguments as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// From a patient's CT scan to a verified milling program for a patient-specific implant.
+#[derive(Parser, Debug)]
+#[command(name = "osteomill", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 accept or no defect · 1 usage or configuration · 2 scan cannot be read as \
+asked · 3 some cases of a batch failed · 4 all failed · 5 review or reject · 6 integrity · 7 out of space or I/O · \
+8 case locked by another run";
+
+/// Commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// A head phantom written as DICOM, then the whole chain; needs nothing but this program.
+    Demo(Demo),
+    /// One case: from a scan to a verified program and a report.
+    Run(Run),
+    /// Every scan of a folder, or of a CSV with columns case,scan[,pipeline][,series][,set].
+    Batch(Batch),
+    /// What is in a scan: every series, its geometry, what is wrong with it.
+    Scan(Scan),
+    /// Mills programs from whatever CAM in simulation and judges them.
+    Simulate(Simulate),
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Folder for the phantom and the case.
+    #[arg(long, default_value = "osteomill-demo")]
+    pub out: PathBuf,
+    /// Reflect the phantom, so that its defect is on the left.
+    #[arg(long)]
+    pub mirrored: bool,
+    /// Seed of the phantom.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Number of threads; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Folder with the scan's DICOM files.
+    pub scan: PathBuf,
+    /// Pipeline file, for example pipelines/cranial-peek.toml.
+    #[arg(long)]
+    pub pipeline: PathBuf,
+    /// Case folder; made when missing.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Series UID to plan on, where the study has several.
+    #[arg(long)]
+    pub series: Option<String>,
+    /// Change one value of the pipeline: stage.key=value.
+    #[arg(long = "set", value_name = "STAGE.KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Stop after this stage.
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Number of threads; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `batch`.
+#[derive(Args, Debug)]
+pub struct Batch {
+    /// Folder of scans, or CSV with columns case,scan[,pipeline][,series][,set].
+    pub cases: PathBuf,
+    /// Pipeline file for cases that name none.
+    #[arg(long)]
+    pub pipeline: PathBuf,
+    /// Folder for the cases, summary.json and index.html.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Cases at a time.
+    #[arg(long, default_value_t = 1)]
+    pub jobs: usize,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `scan`.
+#[derive(Args, Debug)]
+pub struct Scan {
+    /// Folder with DICOM files.
+    pub scan: PathBuf,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `simulate`.
+#[derive(Args, Debug)]
+pub struct Simulate {
+    /// Programs in the order they are run.
+    #[arg(required = true)]
+    pub programs: Vec<PathBuf>,
+    /// Stock, fixtures, machine, tools, work offsets.
+    #[arg(long)]
+    pub job: PathBuf,
+    /// The part as designed, in the part's frame unless --pose is given.
+    #[arg(long)]
+    pub design: Option<PathBuf>,
+    /// implant.json whose part_from_patient takes a design in patient LPS to the part.
+    #[arg(long)]
+    pub pose: Option<PathBuf>,
+    /// Pipeline whose tables [milling] and [inspect] are used; the shipped PEEK one when not given.
+    #[arg(long)]
+    pub pipeline: Option<PathBuf>,
+    /// Folder for milled.stl, milling.json and inspection.json; nothing is written when not given.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,148 @@
+//! `run`: one case.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use crate::catalog::{CaseInputs, PipelineFile, chain};
+use crate::pipeline::{RunSettings, run as run_stages, write_ledger};
+use crate::record::{CaseVerdict, provenance_statement};
+use crate::store::{CaseInput, digest_bytes, digest_input, lock_case, write_whole};
+
+use super::args::Run;
+use super::progress::watch;
+use super::result::{CaseResult, Ended, code_of, code_of_verdict, exit};
+
+/// Sets the number of threads for the whole process; it decides no byte of any output.
+pub fn set_threads(threads: Option<usize>) {
+    if let Some(n) = threads {
+        // Fails only when the pool is already made, which keeps the earlier number.
+        rayon::ThreadPoolBuilder::new().num_threads(n).build_global().ok();
+    }
+}
+
+/// The command.
+pub fn run(a: &Run) -> Result<i32, Ended> {
+    set_threads(a.threads);
+    let mut sets = a.sets.clone();
+    if let Some(series) = &a.series {
+        sets.push(format!("scan.series_uid={series}"));
+    }
+    let file = PipelineFile::read(&a.pipeline, &sets)?;
+    let result = run_case(&a.scan, &file, &a.out, a.until.as_deref())?;
+    print(&result, a.json);
+    Ok(result.exit_code)
+}
+
+/// Runs one case whole, or up to a stage.
+pub fn run_case(
+    scan: &Path,
+    file: &PipelineFile,
+    out: &Path,
+    until: Option<&str>,
+) -> Result<CaseResult, Ended> {
+    if !scan.exists() {
+        return Err(Ended::new(exit::SCAN, anyhow!("the scan given is not there: check the folder's name")));
+    }
+    let _lock = lock_case(out)?;
+    let (scan_sha256, files) = digest_input(scan)?;
+    let inputs = CaseInputs { scan: scan.to_owned(), scan_sha256: scan_sha256.clone(), approved: false };
+    let stages = chain(file, &inputs)?;
+    if let Some(until) = until
+        && !stages.iter().any(|s| s.id() == until)
+    {
+        let known: Vec<&str> = stages.iter().map(|s| s.id()).collect();
+        return Err(Ended::new(
+            exit::USAGE,
+            anyhow!("--until {until} names no stage; there are {}", known.join(", ")),
+        ));
+    }
+    let text = serde_json::to_string(&stages.iter().map(|s| s.parameters()).collect::<Vec<_>>())
+        .expect("parameters are plain data");
+    let settings = RunSettings {
+        case: out,
+        pipeline: file.name.clone(),
+        inputs: vec![
+            CaseInput { kind: "scan".into(), files, sha256: scan_sha256 },
+            CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) },
+        ],
+        until: until.map(str::to_owned),
+        watch: &watch,
+    };
+    let mut outcome = run_stages(&stages, &settings)?;
+    let mut result = CaseResult {
+        schema: "osteomill.result/1".into(),
+        exit_code: exit::ACCEPT,
+        verdict: None,
+        reasons: Vec::new(),
+        numbers: Vec::new(),
+        report: None,
+        seconds: outcome.ledger.seconds,
+        stages_run: outcome
+            .ledger
+            .order
+            .iter()
+            .filter(|id| {
+                outcome.ledger.stages.get(*id).is_some_and(|r| r.state == crate::store::StageState::Done)
+            })
+            .cloned()
+            .collect(),
+        error: None,
+    };
+    if let Some((stage, failure)) = &outcome.failure {
+        result.exit_code = code_of(failure);
+        result.error = Some(format!("{stage}: {failure}"));
+    } else if until.is_none() {
+        let verdict = CaseVerdict::read(&out.join("record/verdict.json"))
+            .map_err(|e| Ended::new(exit::IO, anyhow!("record/verdict.json does not read: {e}")))?;
+        result.exit_code = code_of_verdict(verdict.verdict);
+        result.verdict = Some(verdict.verdict);
+        result.reasons = verdict.reasons.clone();
+        result.numbers = verdict.numbers;
+        result.report = Some(out.join("report/report.html").display().to_string());
+        outcome.ledger.verdict = Some(verdict.verdict);
+        outcome.ledger.reasons = verdict.reasons;
+    }
+    outcome.ledger.exit_code = result.exit_code;
+    write_ledger(out, &outcome.ledger)?;
+    if until.is_none() && outcome.failure.is_none() {
+        write_whole(&out.join("record/provenance.json"), &provenance(&outcome.ledger))?;
+    }
+    Ok(result)
+}
+
+/// Prints a case's result to stdout, an error to stderr.
+pub fn print(result: &CaseResult, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(result).expect("a result is plain data"));
+        return;
+    }
+    if let Some(error) = &result.error {
+        eprintln!("osteomill: {error}");
+        return;
+    }
+    if let Some(verdict) = result.verdict {
+        let word = serde_json::to_value(verdict).expect("a verdict is plain data");
+        println!("verdict: {}", word.as_str().unwrap_or_default());
+    }
+    for reason in &result.reasons {
+        println!("  - {reason}");
+    }
+    for n in &result.numbers {
+        println!("{:<44} {}", n.name, n.text());
+    }
+    if let Some(report) = &result.report {
+        println!("report: {report}");
+    }
+    eprintln!("{:.1} s, {} stages run", result.seconds, result.stages_run.len());
+}
+
+/// The in-toto statement over every file of the case.
+fn provenance(ledger: &crate::store::CaseFile) -> Vec<u8> {
+    let records = || ledger.order.iter().filter_map(|id| ledger.stages.get(id).map(|r| (id, r)));
+    let files: Vec<_> =
+        records().flat_map(|(_, r)| r.outputs.iter().map(|o| (o.file.clone(), o.sha256.clone()))).collect();
+    let materials: Vec<_> = ledger.inputs.iter().map(|i| (i.kind.clone(), i.sha256.clone())).collect();
+    let stages: Vec<_> = records().map(|(id, r)| (id.clone(), r.revision, r.key.clone())).collect();
+    provenance_statement(&files, &materials, &stages)
+}

@@ -1,0 +1,184 @@
+//! No concave corner narrower than the tool.
+//!
+//! What surrounds the rim must be a union of balls of the tool's radius, or the tool leaves material in the corners.
+//! Where the ball that touches a place of the wall from outside does not fit, the touching ball that reaches least into
+//! the body is carved. So the implant only loses flanks beside sharp protrusions of the bone.
+//!
+//! After DESIGN's rule "every concave radius at least 1.1 times the finishing tool's".
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::geometry::Bvh;
+use crate::model::{Mesh, Part};
+
+use super::axis::cone;
+use super::field::Fields;
+
+/// A ball that reaches into the body by less than this fits: facets of the net are as rough, mm.
+const FITS_MM: f64 = 0.010;
+/// The wall's direction is taken over this far to either side, mm, so that no single sample turns it.
+const NORMAL_MM: f64 = 0.15;
+/// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
+const BESIDE_MM: f64 = 0.35;
+
+/// Carves the corners of the wall; returns how many places of the net asked for it.
+pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f64) -> usize {
+    let tree = Bvh::new(mesh);
+    let centres: Vec<Vector3<f64>> = mesh
+        .vertices
+        .par_iter()
+        .filter_map(|&place| {
+            // The sheets are smooth; only places that the wall or its edges make can be corners. What looks up is
+            // finished from the outer side, where the same wall bounds it.
+            if fields.parts_at(place)[2] < -1.0 {
+                return None;
+            }
+            let normal = fields.gradient_over(place, NORMAL_MM);
+            if normal.norm() < 0.2 || normal.z > 0.05 * normal.norm() {
+                return None;
+            }
+            carving_ball(&tree, place.into(), normal.normalize(), radius_mm)
+        })
+        .collect();
+    carve(fields, &centres, radius_mm);
+    centres.len()
+}
+
+/// True where a ball at `centre` fits, seen from the place it touches: facets beside that place do not count.
+fn fits(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64, slack_mm: f64) -> bool {
+    tree.nearest(centre.into(), radius_mm).is_none_or(|near| {
+        near.distance_mm >= radius_mm - slack_mm
+            || (Vector3::from(near.point_mm) - place).norm() < BESIDE_MM.min(0.5 * radius_mm)
+    })
+}
+
+/// Centre of the ball to carve so that `place` is reached; `None` where the touching ball fits as it is.
+///
+/// Of all balls of that radius that touch the place, the one that reaches least into the body: directions about the
+/// normal in rings, then finer about the best. None looks up, since what is carved is carved all the way down, and a
+/// ball above the place would take the plate with it.
+fn carving_ball(
+    tree: &Bvh<Part>,
+    place: Vector3<f64>,
+    normal: Vector3<f64>,
+    radius_mm: f64,
+) -> Option<Vector3<f64>> {
+    if fits(tree, place, place + normal * radius_mm, radius_mm, FITS_MM) {
+        return None;
+    }
+    let mut best = (f64::NEG_INFINITY, normal);
+    for (half_deg, step_deg) in [(80.0, 10.0), (9.0, 3.0), (2.0, 1.0f64)] {
+        for direction in cone(best.1, f64::to_radians(half_deg), step_deg.to_radians()) {
+            if direction.z > 0.05 {
+                continue;
+            }
+            let room = room_mm(tree, place, place + direction * radius_mm, radius_mm);
+            if room > best.0 {
+                best = (room, direction);
+            }
+        }
+    }
+    Some(place + best.1 * radius_mm)
+}
+
+/// Distance from a ball's centre to the body, mm, at most the radius; negative where the centre is inside.
+fn room_mm(tree: &Bvh<Part>, place: Vector3<f64>, centre: Vector3<f64>, radius_mm: f64) -> f64 {
+    let d = tree.signed_distance_mm(centre.into(), radius_mm).unwrap_or(radius_mm);
+    // Among balls that all fit, the one along the first direction asked wins: the normal's neighbourhood.
+    if d > radius_mm - 1e-3 || (centre - place).norm() <= d { radius_mm } else { d }
+}
+
+/// Carves bone grown by the gap where the net lies nearer to it than `gap_mm` less `slack_mm`: between samples the
+/// field is a chord of a round corner. Returns how many places asked for it.
+pub(super) fn keep_gap(
+    fields: &mut Fields,
+    mesh: &Mesh<Part>,
+    bone: &Bvh<Part>,
+    gap_mm: f64,
+    slack_mm: f64,
+) -> usize {
+    let touches: Vec<Vector3<f64>> = mesh
+        .vertices
+        .par_iter()
+        .filter_map(|&v| {
+            let near = bone.nearest(v, gap_mm)?;
+            (near.distance_mm < gap_mm - slack_mm).then(|| Vector3::from(near.point_mm))
+        })
+        .collect();
+    // Twice the slack more than the gap: the ball is a chord itself once it is sampled.
+    carve(fields, &touches, gap_mm + 2.0 * slack_mm);
+    touches.len()
+}
+
+/// Largest of the wall and the balls, sample by sample. The order of balls does not matter.
+fn carve(fields: &mut Fields, centres: &[Vector3<f64>], radius_mm: f64) {
+    let grid = fields.grid.clone();
+    // A sample's step beyond the ball, so that the crossing is interpolated between true values.
+    let reach = radius_mm + 2.0 * grid.step_mm;
+    let layer = grid.layer();
+    let mut by_layer: Vec<Vec<usize>> = vec![Vec::new(); grid.dims[2]];
+    for (c, centre) in centres.iter().enumerate() {
+        let at = |z: f64| ((z - grid.origin_mm[2]) / grid.step_mm).clamp(0.0, grid.dims[2] as f64 - 1.0);
+        for k in at(centre.z - reach).ceil() as usize..=at(centre.z + reach).floor() as usize {
+            by_layer[k].push(c);
+        }
+    }
+    fields.wall.par_chunks_mut(layer).enumerate().for_each(|(k, wall)| {
+        let z = grid.origin_mm[2] + k as f64 * grid.step_mm;
+        for &c in &by_layer[k] {
+            let centre = centres[c];
+            let range = |a: usize| {
+                let at =
+                    |x: f64| ((x - grid.origin_mm[a]) / grid.step_mm).clamp(0.0, grid.dims[a] as f64 - 1.0);
+                at(centre[a] - reach).ceil() as usize..=at(centre[a] + reach).floor() as usize
+            };
+            for j in range(1) {
+                let y = grid.origin_mm[1] + j as f64 * grid.step_mm;
+                for i in range(0) {
+                    let x = grid.origin_mm[0] + i as f64 * grid.step_mm;
+                    let d = (Vector3::new(x, y, z) - centre).norm();
+                    let w = &mut wall[j * grid.dims[0] + i];
+                    *w = w.max((radius_mm - d) as f32);
+                }
+            }
+        }
+    });
+}
+
+/// Smallest radius, up to `limit_mm`, of a ball that touches a wall place from outside and fits within `slack_mm`, and
+/// the place.
+pub(super) fn least_concave_radius(
+    fields: &Fields,
+    mesh: &Mesh<Part>,
+    limit_mm: f64,
+    slack_mm: f64,
+) -> (f64, [f64; 3]) {
+    let tree = Bvh::new(mesh);
+    let radii: Vec<f64> = mesh
+        .vertices
+        .par_iter()
+        .map(|&v| {
+            let place = Vector3::from(v);
+            let normal = fields.gradient_over(v, NORMAL_MM);
+            let at = |r: f64| place + normal * (r / normal.norm());
+            let fits = |r: f64| fits(&tree, place, at(r), r, slack_mm);
+            if normal.norm() < 0.2 || fields.parts_at(v)[2] < -1.0 || fits(limit_mm) {
+                return limit_mm;
+            }
+            let (mut lo, mut hi) = (0.0, limit_mm);
+            for _ in 0..12 {
+                let middle = 0.5 * (lo + hi);
+                if fits(middle) { lo = middle } else { hi = middle }
+            }
+            lo
+        })
+        .collect();
+    let mut worst = (limit_mm, [0.0; 3]);
+    for (v, &r) in radii.iter().enumerate() {
+        if r < worst.0 {
+            worst = (r, mesh.vertices[v]);
+        }
+    }
+    worst
+}

@@ -1,0 +1,251 @@
+//! Round holes through the plate, cut into the mesh exactly.
+//!
+//! The plate is a pair of height fields over the plane across the insertion axis, so a hole is the same circle in both
+//! sheets: facets that touch it are taken out, the ring between their border and the circle is filled by clipping
+//! ears, and the two circles are joined by a wall.
+
+use std::collections::BTreeMap;
+use std::f64::consts::PI;
+
+use crate::geometry::Bvh;
+use crate::geometry::distance::distance_to;
+use crate::model::{Mesh, Part};
+
+use super::field::Fields;
+
+/// Corners of a circle. The polygon lies within the circle by 0.5 µm for a radius of 1 mm.
+const CORNERS: usize = 96;
+/// Facets nearer to the circle than this are taken out, mm, so that ring triangles are not slivers.
+const CLEAR_MM: f64 = 0.05;
+
+/// Where perfusion holes go: places of a square lattice about `middle_xy` where the plate is whole all round.
+pub(super) fn lattice(
+    fields: &Fields,
+    lumen: Option<&Bvh<Part>>,
+    middle_xy: [f64; 2],
+    pitch_mm: f64,
+    radius_mm: f64,
+    rim_mm: f64,
+    sinus_mm: f64,
+) -> Vec<[f64; 2]> {
+    let [ni, nj, nk] = fields.grid.dims;
+    let layer = ni * nj;
+    let h = fields.grid.step_mm;
+    // A column is plate where it leaves through the inner sheet away from the wall.
+    let plate: Vec<bool> = (0..layer)
+        .map(|c| {
+            let lowest = (0..nk).map(|k| k * layer + c).find(|&at| fields.sharp(at) < 0.0);
+            lowest.is_some_and(|at| f64::from(fields.wall[at]) < -h)
+        })
+        .collect();
+    let to_rim = distance_to([ni, nj, 1], [h; 3], |c| !plate[c]);
+    let (ox, oy) = (fields.grid.origin_mm[0], fields.grid.origin_mm[1]);
+    let span = ni.max(nj) as f64 * h;
+    let count = (span / pitch_mm).ceil() as i64;
+    let mut out = Vec::new();
+    for b in -count..=count {
+        for a in -count..=count {
+            let [x, y] = [middle_xy[0] + a as f64 * pitch_mm, middle_xy[1] + b as f64 * pitch_mm];
+            let (i, j) = (((x - ox) / h).round(), ((y - oy) / h).round());
+            if i < 0.0 || j < 0.0 || i >= ni as f64 || j >= nj as f64 {
+                continue;
+            }
+            let c = j as usize * ni + i as usize;
+            // A column's middle may lie a sample nearer to the rim than the hole's.
+            if f64::from(to_rim[c]) < rim_mm + radius_mm + 1.5 * h {
+                continue;
+            }
+            let clear = (0..nk).map(|k| k * layer + c).filter(|&at| fields.sharp(at) < 0.0).all(|at| {
+                lumen.is_none_or(|l| l.nearest(fields.grid.place(at), sinus_mm + radius_mm).is_none())
+            });
+            if clear {
+                out.push([x, y]);
+            }
+        }
+    }
+    out
+}
+
+/// A hole as cut: heights of its axis on the inner and the outer surface, mm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub xy: [f64; 2],
+    pub inner_z_mm: f64,
+    pub outer_z_mm: f64,
+}
+
+/// Cuts one hole along z; says why where it cannot.
+pub(super) fn cut(
+    mesh: &Mesh<Part>,
+    xy: [f64; 2],
+    radius_mm: f64,
+) -> Result<(Mesh<Part>, Cut), &'static str> {
+    let reach = radius_mm + CLEAR_MM;
+    let near: Vec<usize> = (0..mesh.triangles.len()).filter(|&t| distance_xy(mesh, t, xy) < reach).collect();
+    let (upper, lower): (Vec<usize>, Vec<usize>) = near.iter().partition(|&&t| mesh.normal(t).z > 0.0);
+    let mut vertices = mesh.vertices.clone();
+    let mut kept: Vec<bool> = vec![true; mesh.triangles.len()];
+    near.iter().for_each(|&t| kept[t] = false);
+    let mut triangles: Vec<[u32; 3]> =
+        mesh.triangles.iter().zip(&kept).filter(|(_, k)| **k).map(|(t, _)| *t).collect();
+    let circle: Vec<[f64; 2]> = (0..CORNERS)
+        .map(|k| {
+            let turn = 2.0 * PI * k as f64 / CORNERS as f64;
+            [xy[0] + radius_mm * turn.cos(), xy[1] + radius_mm * turn.sin()]
+        })
+        .collect();
+    let mut rings: Vec<Vec<u32>> = Vec::new();
+    let mut heights = Vec::new();
+    for (sheet, up) in [(&upper, true), (&lower, false)] {
+        heights.push(height(mesh, sheet, xy).ok_or("its axis misses the plate")?);
+        let ring: Vec<u32> = circle
+            .iter()
+            .map(|&p| {
+                let z = height(mesh, sheet, p)?;
+                vertices.push([p[0], p[1], z]);
+                Some(vertices.len() as u32 - 1)
+            })
+            .collect::<Option<_>>()
+            .ok_or("its circle leaves the plate")?;
+        let border = border(mesh, sheet).ok_or("the facets about it have no single border")?;
+        fill_ring(&vertices, &border, &ring, up, &mut triangles)
+            .ok_or("the ring about it cannot be filled")?;
+        rings.push(ring);
+    }
+    for k in 0..CORNERS {
+        let next = (k + 1) % CORNERS;
+        let (a, b, c, d) = (rings[0][k], rings[0][next], rings[1][k], rings[1][next]);
+        // Seen from the axis the circle runs to the left: outer k, outer next, inner next.
+        triangles.push([a, b, d]);
+        triangles.push([a, d, c]);
+    }
+    let all: Vec<usize> = (0..triangles.len()).collect();
+    let mesh = Mesh::<Part>::new(vertices, triangles).subset(&all);
+    Ok((mesh, Cut { xy, outer_z_mm: heights[0], inner_z_mm: heights[1] }))
+}
+
+/// Distance in x-y from a point to a triangle; 0 within.
+fn distance_xy(mesh: &Mesh<Part>, t: usize, p: [f64; 2]) -> f64 {
+    let c = mesh.corners(t).map(|c| [c.x - p[0], c.y - p[1]]);
+    let cross = |a: [f64; 2], b: [f64; 2]| a[0] * b[1] - a[1] * b[0];
+    let s = [cross(c[0], c[1]), cross(c[1], c[2]), cross(c[2], c[0])];
+    if s.iter().all(|&x| x >= 0.0) || s.iter().all(|&x| x <= 0.0) {
+        return 0.0;
+    }
+    (0..3)
+        .map(|k| {
+            let (a, b) = (c[k], c[(k + 1) % 3]);
+            let e = [b[0] - a[0], b[1] - a[1]];
+            let l2 = e[0] * e[0] + e[1] * e[1];
+            let t = if l2 > 0.0 { (-(a[0] * e[0] + a[1] * e[1]) / l2).clamp(0.0, 1.0) } else { 0.0 };
+            (a[0] + t * e[0]).hypot(a[1] + t * e[1])
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Height of some facets over a point.
+fn height(mesh: &Mesh<Part>, facets: &[usize], p: [f64; 2]) -> Option<f64> {
+    facets.iter().find_map(|&t| {
+        let [a, b, c] = mesh.corners(t);
+        let cross = |u: [f64; 2], v: [f64; 2]| u[0] * v[1] - u[1] * v[0];
+        let (ab, ac, ap) = ([b.x - a.x, b.y - a.y], [c.x - a.x, c.y - a.y], [p[0] - a.x, p[1] - a.y]);
+        let det = cross(ab, ac);
+        let (u, v) = (cross(ap, ac) / det, cross(ab, ap) / det);
+        // A hair beyond the border, so that a point on an edge is found.
+        (u >= -1e-9 && v >= -1e-9 && u + v <= 1.0 + 1e-9).then(|| a.z + u * (b.z - a.z) + v * (c.z - a.z))
+    })
+}
+
+/// The border of some facets as one loop, in the direction in which the facets run along it.
+fn border(mesh: &Mesh<Part>, facets: &[usize]) -> Option<Vec<u32>> {
+    let mut half: BTreeMap<(u32, u32), bool> = BTreeMap::new();
+    for &t in facets {
+        let [a, b, c] = mesh.triangles[t];
+        for (p, q) in [(a, b), (b, c), (c, a)] {
+            if half.remove(&(q, p)).is_none() {
+                half.insert((p, q), true);
+            }
+        }
+    }
+    let next: BTreeMap<u32, u32> = half.keys().copied().collect();
+    if next.len() != half.len() {
+        return None;
+    }
+    let start = *next.keys().next()?;
+    let mut ring = vec![start];
+    let mut at = *next.get(&start)?;
+    while at != start {
+        ring.push(at);
+        at = *next.get(&at)?;
+        if ring.len() > next.len() {
+            return None;
+        }
+    }
+    (ring.len() == next.len()).then_some(ring)
+}
+
+/// Fills the ring between a border (as the removed facets ran along it) and a circle, in x-y, by clipping the ear with
+/// the largest least angle; `up` where the facets face +z.
+fn fill_ring(
+    vertices: &[[f64; 3]],
+    border: &[u32],
+    circle: &[u32],
+    up: bool,
+    triangles: &mut Vec<[u32; 3]>,
+) -> Option<()> {
+    let xy = |v: u32| [vertices[v as usize][0], vertices[v as usize][1]];
+    // Counter-clockwise in x-y; facets that face down run clockwise there.
+    let mut outer: Vec<u32> = border.to_vec();
+    if !up {
+        outer.reverse();
+    }
+    let mut bridge = (f64::INFINITY, 0, 0);
+    for (i, &o) in outer.iter().enumerate() {
+        for (k, &c) in circle.iter().enumerate() {
+            let (p, q) = (xy(o), xy(c));
+            let d = (p[0] - q[0]).hypot(p[1] - q[1]);
+            if d < bridge.0 {
+                bridge = (d, i, k);
+            }
+        }
+    }
+    // Out along the border, over the shortest bridge, back round the circle, and over the bridge again.
+    let mut ring: Vec<u32> = Vec::with_capacity(outer.len() + circle.len() + 2);
+    ring.extend((0..=outer.len()).map(|s| outer[(bridge.1 + s) % outer.len()]));
+    ring.extend((0..=circle.len()).map(|s| circle[(bridge.2 + circle.len() - s) % circle.len()]));
+    while ring.len() > 3 {
+        let n = ring.len();
+        let mut best: Option<(f64, usize)> = None;
+        for k in 0..n {
+            let (a, b, c) = (ring[(k + n - 1) % n], ring[k], ring[(k + 1) % n]);
+            let quality = least_angle(xy(a), xy(b), xy(c));
+            if quality <= best.map_or(1e-7, |b| b.0) {
+                continue;
+            }
+            let empty =
+                ring.iter().all(|&v| v == a || v == b || v == c || !inside(xy(v), xy(a), xy(b), xy(c)));
+            if empty {
+                best = Some((quality, k));
+            }
+        }
+        let k = best?.1;
+        let (a, b, c) = (ring[(k + n - 1) % n], ring[k], ring[(k + 1) % n]);
+        triangles.push(if up { [a, b, c] } else { [a, c, b] });
+        ring.remove(k);
+    }
+    triangles.push(if up { [ring[0], ring[1], ring[2]] } else { [ring[0], ring[2], ring[1]] });
+    Some(())
+}
+
+/// Sine-like measure of the least angle of a triangle that turns left; not positive where it does not.
+fn least_angle(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
+    let twice = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+    let l = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2);
+    // Height over the longest side, over that side.
+    twice / l(a, b).max(l(b, c)).max(l(c, a)).max(1e-30)
+}
+
+fn inside(p: [f64; 2], a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> bool {
+    let side = |u: [f64; 2], v: [f64; 2]| (v[0] - u[0]) * (p[1] - u[1]) - (v[1] - u[1]) * (p[0] - u[0]);
+    side(a, b) >= 0.0 && side(b, c) >= 0.0 && side(c, a) >= 0.0
+}

@@ -1,0 +1,254 @@
+//! The rim: places of the part that look at bone, their gap, and why it is what it is.
+//!
+//! D is the signed distance to bone, g the nominal gap, p a place on the wall, q a place further out on the same
+//! line along the insertion axis. An implant that goes in along the axis, keeps the gap on its way, and narrows
+//! inwards by the draft δ can reach p only where `S(p) = max over q of (g − D(q) + |pq|·sin δ) ≤ 0`. A wall stands
+//! where it must when S(p) = 0. So a gap that is too wide is *swept* where S(p) reaches 0 without the draft's term,
+//! *draft* where it does so only with it, *edge* within an edge break or where the ball of the rim's tool is held
+//! off by bone beside it, and otherwise it is an error of the *free* rim. A gap that is too narrow has no excuse.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::geometry::Bvh;
+use crate::model::{ImplantFacts, Part};
+
+use super::fit::Measured;
+use super::params::InspectToml;
+
+/// Why the gap is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The wall follows the bone.
+    Free,
+    /// Overhanging bone cannot be followed.
+    Swept,
+    /// Draft opens the gap.
+    Draft,
+    /// An edge break or the tool's radius opens it.
+    Edge,
+}
+
+/// A place of the rim.
+#[derive(Clone, Copy, Debug)]
+pub struct RimSample {
+    /// Part mm.
+    pub p: Vector3<f64>,
+    /// Outward normal of the design.
+    pub normal: Vector3<f64>,
+    /// Signed distance to bone, mm.
+    pub gap_mm: f64,
+    /// Area it stands for, mm².
+    pub area_mm2: f64,
+    /// Why.
+    pub class: Class,
+}
+
+/// A wall is no more than about 49° off upright. Chosen so that bevelled rims are walls and the faces of a dome
+/// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
+pub const WALL_NORMAL_Z_MAX: f64 = 0.75;
+
+/// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
+const LOOKS_COS_MIN: f64 = 0.5;
+
+/// How far out along the axis bone is looked for, mm: more than any skull's thickness. What stands farther out
+/// still counts as undercut.
+const OUTWARD_MM: f64 = 20.0;
+
+/// Rim samples with their classes, in the order of `measured`.
+pub fn classify(
+    measured: &[Measured],
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    t: &InspectToml,
+) -> Vec<RimSample> {
+    measured
+        .par_iter()
+        .with_min_len(512)
+        .filter_map(|m| {
+            let gap_mm = m.bone_mm?;
+            if m.normal.z.abs() > WALL_NORMAL_Z_MAX {
+                return None;
+            }
+            let towards = m.bone_p - m.p;
+            // In bone or touching it, there is no direction to look in, and no doubt either.
+            let looks = gap_mm <= 1e-6
+                || towards.dot(&m.normal) >= LOOKS_COS_MIN * towards.norm()
+                || bone.first_hit(m.p.into(), m.normal.into(), 0.0, t.bone_reach_mm).is_some();
+            if !looks {
+                return None;
+            }
+            let class = class_of(m, gap_mm, part, bone, facts, t);
+            Some(RimSample { p: m.p, normal: m.normal, gap_mm, area_mm2: m.area_mm2, class })
+        })
+        .collect()
+}
+
+fn class_of(
+    m: &Measured,
+    gap_mm: f64,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    t: &InspectToml,
+) -> Class {
+    let tol = t.rim_class_tolerance_mm;
+    let nominal = facts.gap_mm_nominal;
+    // Written so that NaN stays on the free rim, where it counts.
+    if !(nominal + tol..).contains(&gap_mm) {
+        return Class::Free;
+    }
+    // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.
+    let draft = if facts.draft_deg <= 15.0 { facts.draft_deg.to_radians().sin() } else { 0.0 };
+    let held_off = |p: &Vector3<f64>| {
+        if held_off_above(p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
+            Some(Class::Swept)
+        } else if draft > 0.0 && held_off_above(p, bone, nominal, draft, tol, t.bone_reach_mm) {
+            Some(Class::Draft)
+        } else {
+            None
+        }
+    };
+    if let Some(class) = held_off(&m.p) {
+        return class;
+    }
+    // An edge is excused by the rounding alone: without it the wall must be free, swept or drafted.
+    if let Some(unrounded) = without_edge_break(m, part, facts) {
+        let d = bone.signed_distance_mm(unrounded.into(), t.bone_reach_mm);
+        if d.is_some_and(|d| d <= nominal + tol) || held_off(&unrounded).is_some() {
+            return Class::Edge;
+        }
+    }
+    if held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
+        || stands_under_print(m, part, bone, facts, draft, tol)
+    {
+        Class::Edge
+    } else {
+        Class::Free
+    }
+}
+
+/// True where the wall further out on the same line, narrowed by the draft, is a print of the tool: what goes in
+/// along the axis cannot be wider below it.
+fn stands_under_print(
+    m: &Measured,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    sin_draft: f64,
+    tol_mm: f64,
+) -> bool {
+    // Steps of half the smallest tool's radius or so; twelve of them pass any plate.
+    const STEP_MM: f64 = 0.75;
+    (1..=12).any(|k| {
+        let up = STEP_MM * f64::from(k);
+        let above = m.p + Vector3::z() * up;
+        let Some(near) = part.nearest(above.into(), up * sin_draft + tol_mm) else { return false };
+        let normal = part.mesh().normal(near.triangle);
+        normal.z.abs() <= WALL_NORMAL_Z_MAX
+            && held_off_by_tool(&near.point_mm.into(), &normal, part, bone, facts, tol_mm)
+    })
+}
+
+/// True where bone further out along the axis brings S(p) to 0 within the tolerance.
+fn held_off_above(
+    p: &Vector3<f64>,
+    bone: &Bvh<Part>,
+    gap_mm: f64,
+    sin_draft: f64,
+    tol_mm: f64,
+    reach_mm: f64,
+) -> bool {
+    // Smaller than any bone detail of a CT; the distance is 1-Lipschitz, so longer steps are safe where it is far.
+    const STEP_MM: f64 = 0.1;
+    let mut up = STEP_MM;
+    while up <= OUTWARD_MM {
+        let d = bone.signed_distance_mm((p + Vector3::z() * up).into(), reach_mm).unwrap_or(reach_mm);
+        let short = d - gap_mm - up * sin_draft - tol_mm;
+        if short <= 0.0 {
+            return true;
+        }
+        up += STEP_MM.max(short / (1.0 + sin_draft));
+    }
+    false
+}
+
+/// Where the wall would stand without the rounding of the outer or inner edge; `None` where nothing is rounded.
+///
+/// A round of radius r between two faces whose normals differ by φ reaches `r·tan(φ/2)` from the sharp edge that
+/// was there. The face is taken a little inwards, beyond the round, and its plane brought back over the wall; the
+/// wall's own normal is taken beyond the round too. Where the surface has turned by ψ it has left the wall by
+/// `r·(1 − cos ψ)`.
+fn without_edge_break(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> Option<Vector3<f64>> {
+    let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
+    if side.norm() < 1e-6 {
+        return None;
+    }
+    let side = side.normalize();
+    let rounded = |radius_mm: f64, outer: bool| {
+        // 1.5 mm: no edge of an implant is rounder; a larger claim would excuse the wall itself. NaN excuses none.
+        if !(radius_mm > 0.0 && radius_mm <= 1.5) {
+            return None;
+        }
+        // 2.5: the reach of a round on a 45° edge, the sharpest that an inner edge comes to.
+        let inwards = m.p - side * (2.5 * radius_mm + 0.3);
+        let hits = part.hits(inwards.into(), [0.0, 0.0, 1.0], -50.0, 50.0);
+        let hit = if outer {
+            hits.iter().find(|h| !h.entering && h.t > -2.5 * radius_mm)
+        } else {
+            hits.iter().rev().find(|h| h.entering && h.t < 2.5 * radius_mm)
+        }?;
+        let n = part.mesh().normal(hit.triangle);
+        if n.z.abs() < 0.1 {
+            return None;
+        }
+        let on_face = inwards + Vector3::z() * hit.t;
+        let height_mm = (n.dot(&(on_face - m.p)) / n.z).abs();
+        let reach_mm = radius_mm * (n.dot(&side).clamp(-1.0, 1.0).acos() / 2.0).tan();
+        // 0.1 mm: the mesh rounds its own edges by about a third of a triangle.
+        if height_mm > reach_mm + 0.1 {
+            return None;
+        }
+        let away = Vector3::z() * if outer { -(reach_mm + 0.3) } else { reach_mm + 0.3 };
+        let wall = part.mesh().normal(part.nearest((m.p + away).into(), 2.0)?.triangle);
+        let turned = wall.dot(&m.normal).clamp(-1.0, 1.0);
+        // 0.05 mm: facets of a third of a millimetre cut a round of a quarter by as much.
+        (turned < 0.99).then(|| m.p + wall * (radius_mm * (1.0 - turned) + 0.05))
+    };
+    rounded(facts.edge_outer_mm, true).or_else(|| rounded(facts.edge_inner_mm, false))
+}
+
+/// True where the wall is the print of the rim tool's ball and that ball is held off by bone beside the place:
+/// the ball that touches the wall here lies against the wall again where the gap is nominal.
+fn held_off_by_tool(
+    p: &Vector3<f64>,
+    normal: &Vector3<f64>,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    tol_mm: f64,
+) -> bool {
+    let r = facts.concave_radius_mm_min;
+    // No rim tool of this trade is larger or smaller; a design that claims otherwise gets no excuse from it.
+    if !(0.3..=4.0).contains(&r) {
+        return false;
+    }
+    let centre = p + normal * r;
+    let aside = if normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
+    let u = normal.cross(&aside).normalize();
+    let v = normal.cross(&u);
+    // Every 15° off the contact, eight ways round: a flank that is a print of the ball spans far more than that.
+    (1..=5).any(|ring| {
+        let (sin, cos) = (f64::from(ring) * 15f64.to_radians()).sin_cos();
+        (0..8).any(|k| {
+            let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
+            let x = centre + (-normal * cos + (u * c + v * s) * sin) * r;
+            let on_wall = part.nearest(x.into(), tol_mm).is_some();
+            on_wall
+                && bone
+                    .signed_distance_mm(x.into(), facts.gap_mm_nominal + tol_mm)
+                    .is_some_and(|d| d <= facts.gap_mm_nominal + tol_mm)
+        })
+    })
+}

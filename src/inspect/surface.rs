@@ -1,0 +1,301 @@
+//! Milled part against design, both ways.
+//!
+//! *Line ends*: where the simulated stock's lines leave the part, to the nearest place of the design. *Envelope*:
+//! places of the design to the nearest cutter along the path, which needs no grid.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::geometry::Bvh;
+use crate::model::{Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch};
+
+use super::error::InspectError;
+use super::params::InspectToml;
+use super::samples::{self, Sample};
+use super::spread::{self, Weighted};
+use super::sweep::{Near, Sweep};
+use super::witness::{self, Witnesses};
+
+/// Farthest that a cutter is looked for, mm. Where none came so near, this is the deviation: far beyond any
+/// tolerance, and as much as a report needs to say.
+pub const REACH_MM: f64 = 3.0;
+
+/// Samples of one task; fixed, so that sums are the same on any number of threads.
+const CHUNK: usize = 2048;
+
+/// The worst places listed lie at least this far apart, mm.
+const WORST_APART_MM: f64 = 1.0;
+
+/// Both directions, measured.
+pub struct Compared {
+    /// Samples of the design.
+    pub samples: Vec<Sample>,
+    /// Signed deviation of each, mm.
+    pub sample_mm: Vec<f64>,
+    /// Part of the surface each line end stands for, mm².
+    pub end_area_mm2: Vec<f64>,
+    /// Nearest triangle of the design to each line end.
+    pub end_triangle: Vec<u32>,
+    /// Signed deviation of each line end, mm.
+    pub end_mm: Vec<f64>,
+    /// Tab witnesses.
+    pub witnesses: Witnesses,
+    /// At each vertex of the design, mm; NaN where left out.
+    pub vertex_mm: Vec<f32>,
+    /// Worst first.
+    pub worst: Vec<OutOfTolerance>,
+    /// For `inspection.json`.
+    pub facts: SurfaceInspection,
+    /// Area beyond tolerance, outside believed witnesses, by the design's samples and by line ends, mm².
+    pub out_mm2: [f64; 2],
+}
+
+/// Measures.
+///
+/// # Errors
+/// Numbers that are not finite, a path that does not belong to the job, or a wish to stop.
+pub fn compare(
+    design: &Mesh<Part>,
+    tree: &Bvh<Part>,
+    milled: &Milled,
+    job: &Job,
+    t: &InspectToml,
+    watch: &dyn Watch,
+) -> Result<Compared, InspectError> {
+    for (index, e) in milled.line_ends.iter().enumerate() {
+        if let Some(&value) = e.p_mm.iter().find(|v| !v.is_finite()) {
+            return Err(InspectError::NotFinite { what: "line end", index, value });
+        }
+    }
+    let sweep = Sweep::new(&milled.path, job)?;
+    watch.note("design to cutters");
+    let samples = samples::on_mesh(design, t.sample_mm);
+    let places: Vec<[f64; 3]> = samples.iter().map(|s| s.p_mm).collect();
+    let near = nearest_all(&sweep, &places);
+    stop(watch, 1)?;
+    let vertex_near = nearest_all(&sweep, &design.vertices);
+    watch.note("line ends to design");
+    let ends = measure_ends(design, tree, milled);
+    let end_area_mm2: Vec<f64> = ends.iter().map(|e| e.area_mm2).collect();
+    let end_triangle: Vec<u32> = ends.iter().map(|e| e.triangle).collect();
+    let end_mm: Vec<f64> = ends.iter().map(|e| e.deviation_mm).collect();
+    stop(watch, 2)?;
+    let sample_mm: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
+    let witnesses = witness::judge(&milled.facts.tab_witnesses, &samples, &sample_mm, tree, t);
+
+    let tolerance = t.tolerance_mm;
+    let mut pooled: Vec<Weighted> = Vec::with_capacity(samples.len() + ends.len());
+    let mut out_mm2 = [0.0; 2];
+    let mut beyond: Vec<([f64; 3], f64, Option<u32>)> = Vec::new();
+    let measured = samples.iter().zip(&near).map(|(s, n)| (s.p_mm, n.distance_mm, s.area_mm2, 0, n.index));
+    let of_lines = milled.line_ends.iter().zip(&ends);
+    let of_lines = of_lines.map(|(l, e)| (l.p_mm, e.deviation_mm, e.area_mm2, 1, None));
+    for (p, d, area, family, index) in measured.chain(of_lines) {
+        if witnesses.hold(p, d, tolerance) {
+            continue;
+        }
+        pooled.push((d, area));
+        // Written so that NaN is beyond.
+        if !(..=tolerance).contains(&d.abs()) {
+            out_mm2[family] += area;
+            beyond.push((p, d, index));
+        }
+    }
+    let whole: f64 = pooled.iter().map(|s| s.1).sum();
+    let facts = SurfaceInspection {
+        fraction_within_tolerance: 1.0 - (out_mm2[0] + out_mm2[1]) / whole,
+        tolerance_mm: tolerance,
+        samples: pooled.len(),
+        excluded_mm2: witnesses.excluded_mm2(),
+        between_samples_mm: between(&sweep, &samples, &near, &witnesses, tolerance),
+        deviation_mm: spread::deviations(pooled),
+    };
+    let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
+    let worst = worst_places(beyond, &sweep, &milled.path, job);
+    Ok(Compared {
+        samples,
+        sample_mm,
+        end_area_mm2,
+        end_triangle,
+        end_mm,
+        witnesses,
+        vertex_mm,
+        worst,
+        facts,
+        out_mm2,
+    })
+}
+
+fn stop(watch: &dyn Watch, done: u64) -> Result<(), InspectError> {
+    watch.progress(done, 5);
+    if watch.stopped() { Err(InspectError::Stopped) } else { Ok(()) }
+}
+
+/// Neighbours in the list are neighbours in space, so the last answer is a good first guess for the next.
+fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
+    let chunks: Vec<Vec<Near>> = places
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let mut hint = None;
+            chunk
+                .iter()
+                .map(|&p| {
+                    let near = sweep.nearest(p, REACH_MM, hint);
+                    hint = near.index.or(hint);
+                    near
+                })
+                .collect()
+        })
+        .collect();
+    chunks.concat()
+}
+
+/// A line end held against the design.
+struct End {
+    deviation_mm: f64,
+    area_mm2: f64,
+    triangle: u32,
+    /// Nearest corner of that triangle.
+    vertex: u32,
+}
+
+/// Holds every line end against the design.
+///
+/// A surface with unit normal n is met by `|nx| + |ny| + |nz|` lines of the three families per cell of the grid, so
+/// each end stands for the cell over that sum.
+fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled) -> Vec<End> {
+    let cell_mm2 = milled.facts.dexel_mm * milled.facts.dexel_mm;
+    milled
+        .line_ends
+        .par_iter()
+        .map(|e| {
+            let near = tree.nearest(e.p_mm, f64::INFINITY).expect("a design that was checked has triangles");
+            let out = Vector3::from(e.p_mm) - Vector3::from(near.point_mm);
+            let inside = out.dot(&Vector3::from(tree.pseudo_normal(&near))) < 0.0;
+            let d = if inside { -near.distance_mm } else { near.distance_mm };
+            let n = design.normal(near.triangle);
+            // A triangle without area has no normal; its ends then weigh a whole cell.
+            let lines = n.x.abs() + n.y.abs() + n.z.abs();
+            let area = cell_mm2 / if lines > 0.0 { lines } else { 1.0 };
+            let corner = (0..3)
+                .max_by(|&i, &j| near.weights[i].total_cmp(&near.weights[j]))
+                .expect("a triangle has corners");
+            End {
+                deviation_mm: d,
+                area_mm2: area,
+                triangle: near.triangle as u32,
+                vertex: design.triangles[near.triangle][corner],
+            }
+        })
+        .collect()
+}
+
+/// By how much the greatest deviation may be exceeded between samples, on the side of material left on.
+///
+/// The distance `f` to one convex cutter of least radius r is bounded along a facet by
+/// `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample, and never by more than δ; the deviation
+/// is the least over all cutters, so it lies below.
+fn between(
+    sweep: &Sweep,
+    samples: &[Sample],
+    near: &[Near],
+    witnesses: &Witnesses,
+    tolerance_mm: f64,
+) -> f64 {
+    let used = |s: &Sample, n: &Near| !witnesses.hold(s.p_mm, n.distance_mm, tolerance_mm);
+    let (bound, most) = samples
+        .par_chunks(CHUNK)
+        .zip(near.par_chunks(CHUNK))
+        .map(|(samples, near)| {
+            let mut reach = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+            for (s, n) in samples.iter().zip(near).filter(|(s, n)| used(s, n)) {
+                let rise = n.index.map_or(s.covers_mm, |index| {
+                    let (g, r) = sweep.gradient(s.p_mm, index);
+                    let normal = Vector3::from(s.normal);
+                    let along = (g - normal * g.dot(&normal)).norm();
+                    let curved = if r > 0.0 { s.covers_mm / (2.0 * r) } else { 1.0 };
+                    s.covers_mm * (along + curved).min(1.0)
+                });
+                reach = (reach.0.max(n.distance_mm + rise), reach.1.max(n.distance_mm));
+            }
+            reach
+        })
+        .reduce(|| (f64::NEG_INFINITY, f64::NEG_INFINITY), |a, b| (a.0.max(b.0), a.1.max(b.1)));
+    if bound.is_finite() { bound - most } else { 0.0 }
+}
+
+fn vertices(
+    design: &Mesh<Part>,
+    near: &[Near],
+    ends: &[End],
+    witnesses: &Witnesses,
+    tolerance_mm: f64,
+) -> Vec<f32> {
+    let mut value: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
+    for e in ends {
+        let held = &mut value[e.vertex as usize];
+        // The larger of both directions, so that the map hides nothing.
+        if e.deviation_mm.abs() > held.abs() {
+            *held = e.deviation_mm;
+        }
+    }
+    design
+        .vertices
+        .iter()
+        .zip(value)
+        .map(|(&p, d)| if witnesses.hold(p, d, tolerance_mm) { f32::NAN } else { d as f32 })
+        .collect()
+}
+
+fn worst_places(
+    mut beyond: Vec<([f64; 3], f64, Option<u32>)>,
+    sweep: &Sweep,
+    path: &[ToolMove],
+    job: &Job,
+) -> Vec<OutOfTolerance> {
+    beyond.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let mut worst: Vec<OutOfTolerance> = Vec::new();
+    for (p, d, index) in beyond {
+        if worst.len() == 20 {
+            break;
+        }
+        let apart =
+            |w: &OutOfTolerance| (Vector3::from(w.place_part_mm) - Vector3::from(p)).norm() >= WORST_APART_MM;
+        if !worst.iter().all(apart) {
+            continue;
+        }
+        // For a line end: the cutter that made it passes through it.
+        let index = index.or_else(|| sweep.nearest(p, 1e3, None).index);
+        let (program, line) = index.map_or((String::new(), 0), |i| {
+            let m = &path[i as usize];
+            (job.program[m.program as usize].file.clone(), m.line)
+        });
+        worst.push(OutOfTolerance { place_part_mm: p, deviation_mm: d, program, line });
+    }
+    worst
+}
+
+/// A part taken as it is, for a fit without milling: no deviation anywhere.
+pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
+    let samples = samples::on_mesh(part, sample_mm);
+    let n = samples.len();
+    Compared {
+        samples,
+        sample_mm: vec![0.0; n],
+        end_area_mm2: Vec::new(),
+        end_triangle: Vec::new(),
+        end_mm: Vec::new(),
+        witnesses: Witnesses::default(),
+        vertex_mm: vec![0.0; part.vertices.len()],
+        worst: Vec::new(),
+        facts: SurfaceInspection {
+            deviation_mm: spread::deviations(Vec::new()),
+            fraction_within_tolerance: 1.0,
+            tolerance_mm: 0.0,
+            samples: 0,
+            excluded_mm2: 0.0,
+            between_samples_mm: 0.0,
+        },
+        out_mm2: [0.0; 2],
+    }
+}

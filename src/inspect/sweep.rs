@@ -1,0 +1,280 @@
+//! Nearest cutter surface to a place, over every move of a path.
+//!
+//! One tree of boxes per tool and tool direction. The bound for a box of tip positions is exact: the body swept by
+//! a cutter over a box, endless upwards, is the cutter grown sideways by the box and set on its lowest place.
+
+use std::collections::BTreeMap;
+
+use nalgebra::Vector3;
+
+use crate::model::{Job, ToolMove};
+
+use super::cutter::{Cutter, root};
+use super::error::InspectError;
+
+const LEAF: usize = 2;
+
+/// The nearest cutter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// Signed distance, mm: positive outside every cutter, negative inside one.
+    pub distance_mm: f64,
+    /// Number of the move in the path; `None` where no cutter came within reach.
+    pub index: Option<u32>,
+}
+
+struct Node {
+    lo: [f64; 3],
+    hi: [f64; 3],
+    first: u32,
+    count: u32,
+}
+
+struct Group {
+    cutter: Cutter,
+    /// Rows: the tool frame's axes in the part; the third is up the tool.
+    axes: [Vector3<f64>; 3],
+    /// Tip at start and end in the tool's frame, and number in the path; in tree order.
+    moves: Vec<(Vector3<f64>, Vector3<f64>, u32)>,
+    nodes: Vec<Node>,
+}
+
+/// Every cutter along every move.
+pub struct Sweep {
+    groups: Vec<Group>,
+    /// Group and place in it of each move of the path.
+    places: Vec<(u32, u32)>,
+}
+
+impl Sweep {
+    /// Sorts the path into trees.
+    ///
+    /// # Errors
+    /// Numbers that are not finite, tools or programs that the job does not list, tools without a form.
+    pub fn new(path: &[ToolMove], job: &Job) -> Result<Self, InspectError> {
+        let mut by_key: BTreeMap<(u32, [i64; 3]), Vec<u32>> = BTreeMap::new();
+        for (index, m) in path.iter().enumerate() {
+            if let Some(&value) = m.from_mm.iter().chain(&m.to_mm).chain(&m.up).find(|v| !v.is_finite()) {
+                return Err(InspectError::NotFinite { what: "move", index, value });
+            }
+            let program = job.program.get(m.program as usize).ok_or(InspectError::NotInJob {
+                index,
+                what: "program",
+                number: u32::from(m.program),
+            })?;
+            let length = Vector3::from(m.up).norm();
+            if (length - 1.0).abs() > 1e-6 {
+                let program = program.file.clone();
+                return Err(InspectError::ToolAxis { index, program, line: m.line, length });
+            }
+            // 1e-9: directions equal to within rounding share a tree; the first one's is used for all.
+            let key = (m.tool, m.up.map(|u| (u * 1e9).round() as i64));
+            by_key.entry(key).or_default().push(index as u32);
+        }
+        let mut groups = Vec::new();
+        let mut places = vec![(0, 0); path.len()];
+        for ((number, _), members) in by_key {
+            let tool = job.tool.iter().find(|t| t.number == number).ok_or(InspectError::NotInJob {
+                index: members[0] as usize,
+                what: "tool",
+                number,
+            })?;
+            let cutter = Cutter::new(tool).map_err(|why| InspectError::Tool { number, why })?;
+            let group = Group::new(cutter, path, &members);
+            for (at, m) in group.moves.iter().enumerate() {
+                places[m.2 as usize] = (groups.len() as u32, at as u32);
+            }
+            groups.push(group);
+        }
+        Ok(Self { groups, places })
+    }
+
+    /// Nearest cutter to `p_mm` (part frame) within `reach_mm`. `hint` is a move likely to be near; it changes the
+    /// time, not the answer. Among equals the earliest move wins.
+    pub fn nearest(&self, p_mm: [f64; 3], reach_mm: f64, hint: Option<u32>) -> Near {
+        let mut best = Near { distance_mm: reach_mm, index: None };
+        let p = Vector3::from(p_mm);
+        if let Some(index) = hint {
+            let (group, at) = self.places[index as usize];
+            let group = &self.groups[group as usize];
+            group.offer(&group.seen_by_tool(&p), at as usize, &mut best);
+        }
+        for group in &self.groups {
+            group.search(&group.seen_by_tool(&p), &mut best);
+        }
+        best
+    }
+
+    /// How fast the distance to this move's cutter grows at `p_mm`, as a vector in the part; and the cutter's
+    /// least radius of curvature, mm.
+    pub fn gradient(&self, p_mm: [f64; 3], index: u32) -> (Vector3<f64>, f64) {
+        let (group, at) = self.places[index as usize];
+        let group = &self.groups[group as usize];
+        let p = group.seen_by_tool(&Vector3::from(p_mm));
+        let (a, b, _) = &group.moves[at as usize];
+        let (_, s) = group.cutter.swept_cutting(&p, a, b);
+        let g = group.cutter.gradient(&p, &(a + (b - a) * s));
+        let [x, y, z] = group.axes;
+        (x * g.x + y * g.y + z * g.z, group.cutter.corner_mm())
+    }
+}
+
+impl Group {
+    fn new(cutter: Cutter, path: &[ToolMove], members: &[u32]) -> Self {
+        let up = Vector3::from(path[members[0] as usize].up).normalize();
+        let aside = if up.x.abs() < 0.6 { Vector3::x() } else { Vector3::y() };
+        let x = (aside - up * aside.dot(&up)).normalize();
+        let axes = [x, up.cross(&x), up];
+        let turn = |v: [f64; 3]| {
+            let v = Vector3::from(v);
+            Vector3::new(axes[0].dot(&v), axes[1].dot(&v), axes[2].dot(&v))
+        };
+        let mut moves: Vec<_> = members
+            .iter()
+            .map(|&i| (turn(path[i as usize].from_mm), turn(path[i as usize].to_mm), i))
+            .collect();
+        let mut nodes = Vec::new();
+        let n = moves.len();
+        split(&mut moves, 0, n, &mut nodes);
+        Self { cutter, axes, moves, nodes }
+    }
+
+    fn seen_by_tool(&self, p: &Vector3<f64>) -> Vector3<f64> {
+        Vector3::new(self.axes[0].dot(p), self.axes[1].dot(p), self.axes[2].dot(p))
+    }
+
+    fn offer(&self, p: &Vector3<f64>, at: usize, best: &mut Near) {
+        let (a, b, index) = &self.moves[at];
+        let (rho, h) = box_rho_h(p, &a.inf(b).into(), &a.sup(b).into());
+        let body_bound = self.cutter.body_bound(rho, h);
+        // The bound of the move's own box costs a tenth of the exact distance and settles most moves.
+        if self.cutter.endless(rho, h) > best.distance_mm && body_bound >= 0.0 {
+            return;
+        }
+        let (mut d, _) = self.cutter.swept_cutting(p, a, b);
+        // Shank and holder cut nothing: they count only where they are in the part.
+        if body_bound < d.min(0.0) {
+            let body = self.cutter.swept_body(p, a, b);
+            if body < 0.0 {
+                d = d.min(body);
+            }
+        }
+        if d < best.distance_mm || (d == best.distance_mm && best.index.is_some_and(|i| *index < i)) {
+            *best = Near { distance_mm: d, index: Some(*index) };
+        }
+    }
+
+    fn search(&self, p: &Vector3<f64>, best: &mut Near) {
+        let bound = |at: u32| {
+            let node = &self.nodes[at as usize];
+            let (rho, h) = box_rho_h(p, &node.lo, &node.hi);
+            let body = self.cutter.body_bound(rho, h);
+            let cutting = self.cutter.endless(rho, h);
+            if body < 0.0 { cutting.min(body) } else { cutting }
+        };
+        let mut stack: Vec<(f64, u32)> = Vec::with_capacity(64);
+        stack.push((bound(0), 0));
+        while let Some((least, at)) = stack.pop() {
+            if least > best.distance_mm {
+                continue;
+            }
+            let node = &self.nodes[at as usize];
+            if node.count > 0 {
+                for i in node.first..node.first + node.count {
+                    self.offer(p, i as usize, best);
+                }
+                continue;
+            }
+            let (l, r) = ((bound(at + 1), at + 1), (bound(node.first), node.first));
+            let (near, far) = if l.0 <= r.0 { (l, r) } else { (r, l) };
+            stack.push(far);
+            stack.push(near);
+        }
+    }
+}
+
+/// Least distance from the tool's axis and greatest height above the tip, for tips anywhere in the box.
+fn box_rho_h(p: &Vector3<f64>, lo: &[f64; 3], hi: &[f64; 3]) -> (f64, f64) {
+    let off = |a: usize| (lo[a] - p[a]).max(p[a] - hi[a]).max(0.0);
+    (root(off(0), off(1)), p.z - lo[2])
+}
+
+fn split(moves: &mut [(Vector3<f64>, Vector3<f64>, u32)], lo: usize, hi: usize, nodes: &mut Vec<Node>) {
+    let mut least = [f64::INFINITY; 3];
+    let mut most = [f64::NEG_INFINITY; 3];
+    for (a, b, _) in &moves[lo..hi] {
+        for k in 0..3 {
+            least[k] = least[k].min(a[k].min(b[k]));
+            most[k] = most[k].max(a[k].max(b[k]));
+        }
+    }
+    let at = nodes.len();
+    nodes.push(Node { lo: least, hi: most, first: lo as u32, count: (hi - lo) as u32 });
+    if hi - lo <= LEAF {
+        return;
+    }
+    let axis = (0..3)
+        .max_by(|&i, &j| (most[i] - least[i]).total_cmp(&(most[j] - least[j])))
+        .expect("a box has three axes");
+    let middle = (lo + hi) / 2;
+    moves[lo..hi].select_nth_unstable_by(middle - lo, |x, y| {
+        (x.0[axis] + x.1[axis]).total_cmp(&(y.0[axis] + y.1[axis])).then(x.2.cmp(&y.2))
+    });
+    split(moves, lo, middle, nodes);
+    nodes[at].first = nodes.len() as u32;
+    nodes[at].count = 0;
+    split(moves, middle, hi, nodes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::random::Random;
+    use crate::inspect::fixtures;
+
+    #[test]
+    fn the_tree_finds_what_a_full_search_finds() {
+        let job = fixtures::job();
+        let mut r = Random::new(5);
+        let path: Vec<ToolMove> = (0..300)
+            .map(|i| {
+                let from_mm: [f64; 3] = std::array::from_fn(|_| r.within(-20.0, 20.0));
+                let to_mm = std::array::from_fn(|k| from_mm[k] + r.within(-2.0, 2.0));
+                let up = if i % 2 == 0 { [0.0, 0.0, 1.0] } else { [0.0, 0.0, -1.0] };
+                ToolMove { program: 0, line: i, tool: 1 + i % 3, rapid: false, from_mm, to_mm, up }
+            })
+            .collect();
+        let sweep = Sweep::new(&path, &job).unwrap();
+        let single: Vec<Sweep> = path.iter().map(|m| Sweep::new(&[*m], &job).unwrap()).collect();
+        for _ in 0..500 {
+            let p: [f64; 3] = std::array::from_fn(|_| r.within(-25.0, 25.0));
+            let got = sweep.nearest(p, 5.0, Some(17));
+            assert_eq!(got, sweep.nearest(p, 5.0, None), "a hint changes nothing");
+            let brute = single.iter().map(|s| s.nearest(p, 5.0, None).distance_mm).fold(5.0, f64::min);
+            assert_eq!(got.distance_mm, brute);
+        }
+    }
+
+    #[test]
+    fn a_move_that_is_no_number_is_refused() {
+        let mut m = ToolMove {
+            program: 0,
+            line: 4,
+            tool: 1,
+            rapid: false,
+            from_mm: [0.0; 3],
+            to_mm: [1.0, f64::NAN, 0.0],
+            up: [0.0, 0.0, 1.0],
+        };
+        assert!(matches!(
+            Sweep::new(&[m], &fixtures::job()),
+            Err(InspectError::NotFinite { what: "move", index: 0, .. })
+        ));
+        m.to_mm[1] = 0.0;
+        m.tool = 99;
+        assert!(matches!(
+            Sweep::new(&[m], &fixtures::job()),
+            Err(InspectError::NotInJob { what: "tool", number: 99, .. })
+        ));
+    }
+}

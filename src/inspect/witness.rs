@@ -1,0 +1,116 @@
+//! Which tab witnesses are believed, and what each takes out of the comparison.
+//!
+//! A witness is a place where the judge's milling found a bridge of stock still on the part. It is believed only
+//! if it sits on the rim, their number is plausible, and what it covers is small. Only material left on is ever
+//! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out.
+
+use nalgebra::Vector3;
+
+use crate::geometry::Bvh;
+use crate::model::{Part, TabWitness};
+
+use super::params::InspectToml;
+use super::samples::Sample;
+
+/// A place that may be left out, with what it leaves out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Believed {
+    /// Middle, part mm.
+    pub centre: Vector3<f64>,
+    /// Radius that holds stub, root and fillets, mm.
+    pub radius_mm: f64,
+    /// Design area left out, mm².
+    pub excluded_mm2: f64,
+}
+
+/// What became of the witnesses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Witnesses {
+    /// Those believed.
+    pub believed: Vec<Believed>,
+    /// Why others are not, one sentence each.
+    pub refused: Vec<String>,
+}
+
+impl Witnesses {
+    /// True where material left on is a believed tab.
+    pub fn hold(&self, p_mm: [f64; 3], deviation_mm: f64, tolerance_mm: f64) -> bool {
+        deviation_mm > tolerance_mm && self.believed.iter().any(|w| covers(w.centre, w.radius_mm, p_mm))
+    }
+
+    /// Area left out, mm².
+    pub fn excluded_mm2(&self) -> f64 {
+        self.believed.iter().map(|w| w.excluded_mm2).sum()
+    }
+}
+
+fn covers(centre: Vector3<f64>, radius_mm: f64, p_mm: [f64; 3]) -> bool {
+    (Vector3::from(p_mm) - centre).norm_squared() <= radius_mm * radius_mm
+}
+
+/// Judges the witnesses by the design and the deviations of its samples.
+pub fn judge(
+    found: &[TabWitness],
+    samples: &[Sample],
+    deviation_mm: &[f64],
+    design: &Bvh<Part>,
+    t: &InspectToml,
+) -> Witnesses {
+    let mut out = Witnesses::default();
+    if found.is_empty() {
+        return out;
+    }
+    if !(t.tab_witness_count_min..=t.tab_witness_count_max).contains(&found.len()) {
+        out.refused.push(format!(
+            "{} tab witnesses, expected {} to {}: none is left out of the comparison",
+            found.len(),
+            t.tab_witness_count_min,
+            t.tab_witness_count_max
+        ));
+        return out;
+    }
+    for (i, w) in found.iter().enumerate() {
+        let centre = Vector3::from(w.centre_part_mm);
+        let radius_mm = w.radius_mm + t.tab_witness_margin_mm;
+        let taken = |s: &Sample, d: f64| d > t.tolerance_mm && covers(centre, radius_mm, s.p_mm);
+        // A sample within an earlier witness is counted there too: overlapping witnesses only get stricter.
+        let excluded_mm2: f64 =
+            samples.iter().zip(deviation_mm).filter(|(s, d)| taken(s, **d)).map(|(s, _)| s.area_mm2).sum();
+        let limit = t.tab_witness_mm2_max;
+        // Written so that NaN is refused.
+        if !(w.area_mm2 <= limit && excluded_mm2 <= limit && radius_mm.is_finite()) {
+            out.refused.push(format!(
+                "tab witness {} covers {:.1} mm² of section and {excluded_mm2:.1} mm² of surface, limit {limit} mm²",
+                i + 1,
+                w.area_mm2
+            ));
+        } else if !on_rim(&centre, w.radius_mm, samples, design) {
+            out.refused.push(format!("tab witness {} does not sit on the rim", i + 1));
+        } else {
+            out.believed.push(Believed { centre, radius_mm, excluded_mm2 });
+        }
+    }
+    let whole: f64 = samples.iter().map(|s| s.area_mm2).sum();
+    let share = out.excluded_mm2() / whole;
+    if share > t.tab_witness_share_max {
+        out.believed.clear();
+        out.refused.push(format!(
+            "tab witnesses cover {:.1} % of the surface, limit {:.1} %: none is left out",
+            share * 100.0,
+            t.tab_witness_share_max * 100.0
+        ));
+    }
+    out
+}
+
+/// On the rim: some sample within the stub looks sideways (more than 45° off the part's z) and a level line from it
+/// outwards meets the part no more, as it would in a hole.
+fn on_rim(centre: &Vector3<f64>, radius_mm: f64, samples: &[Sample], design: &Bvh<Part>) -> bool {
+    samples.iter().any(|s| {
+        let side = Vector3::new(s.normal[0], s.normal[1], 0.0);
+        // 1e-4 mm off the surface: far above rounding, far below any wall.
+        covers(*centre, radius_mm, s.p_mm)
+            && side.norm() > 0.7
+            && design.first_hit(s.p_mm, side.normalize().into(), 1e-4, f64::INFINITY).is_none()
+    })
+}

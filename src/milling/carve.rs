@@ -1,0 +1,440 @@
+//! Runs every move over the z lines, in order, and tells what was in its way.
+//!
+//! Tiles of rows are milled apart, each through all moves in order, so the outcome does not depend on threads; what a
+//! tile met is joined afterwards by move and kind.
+
+use rayon::prelude::*;
+
+use super::cutter::Cutter;
+use super::stock::{ALIVE, Lattice, Stock, TILE};
+use super::sweep::{Span, Sweep};
+
+/// What a straight piece of motion does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Rapid,
+    /// The way a rapid takes when every axis runs at its own speed: looked at, never cut along.
+    DogLeg,
+    Cut,
+}
+
+/// A straight piece of tool motion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Tip; x and y of the part, z = `up` times the part's.
+    pub span: Span,
+    /// +1 when the tool points down part −z, −1 when it points along +z.
+    pub up: f64,
+    /// Index into the cutters.
+    pub cutter: u32,
+    pub doing: Doing,
+    /// Index of the motion it belongs to.
+    pub motion: u32,
+}
+
+/// What kind of thing was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Met {
+    RapidThroughStock,
+    AboveFlutes,
+    Shank,
+    Holder,
+    Plunge,
+}
+
+/// Something met by a piece.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Meeting {
+    pub piece: u32,
+    pub met: Met,
+    pub depth_mm: f64,
+}
+
+/// Limits of [`carve`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub contact_mm: f64,
+    pub plunge_depth_mm_max: f64,
+}
+
+/// Share of the cutter's radius that must be in solid stock for a plunge to count as full width, and share of the
+/// lines within it. Chosen: a ball at half its radius stands 0.13 of it above its tip.
+const PLUNGE_RADIUS_SHARE: f64 = 0.5;
+const PLUNGE_LINE_SHARE: f64 = 0.9;
+
+struct Plunge {
+    piece: u32,
+    lines: u32,
+    depth_mm: f64,
+}
+
+#[derive(Default)]
+struct TileFound {
+    meetings: Vec<Meeting>,
+    plunges: Vec<Plunge>,
+}
+
+/// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind.
+pub(super) fn carve(
+    stock: &mut Stock,
+    pieces: &[Piece],
+    cutters: &[Cutter],
+    limits: &Limits,
+) -> Vec<Meeting> {
+    let lattice = stock.lattice;
+    let row = lattice.n[0];
+    let by_tile = pieces_by_tile(&lattice, pieces, cutters);
+    let found: Vec<TileFound> = (
+        stock.top.par_chunks_mut(row * TILE),
+        stock.low.par_chunks_mut(row * TILE),
+        stock.gone.par_chunks_mut(row * TILE),
+        by_tile.par_iter(),
+    )
+        .into_par_iter()
+        .enumerate()
+        .with_max_len(1)
+        .map(|(t, (top, low, gone, numbers))| {
+            let mut tile = Tile::new(&lattice, t, top, low, gone);
+            let mut found = TileFound::default();
+            for &number in numbers {
+                let piece = &pieces[number as usize];
+                tile.mill(number, piece, &cutters[piece.cutter as usize], limits, &mut found);
+            }
+            found
+        })
+        .collect();
+    let mut meetings = Vec::new();
+    let mut plunges = Vec::new();
+    for f in found {
+        meetings.extend(f.meetings);
+        plunges.extend(f.plunges);
+    }
+    meetings.extend(full_width_plunges(plunges, pieces, cutters, lattice.step, limits.plunge_depth_mm_max));
+    meetings.sort_by(|a, b| (a.piece, a.met).cmp(&(b.piece, b.met)).then(b.depth_mm.total_cmp(&a.depth_mm)));
+    meetings.dedup_by_key(|m| (m.piece, m.met));
+    meetings
+}
+
+fn pieces_by_tile(lattice: &Lattice, pieces: &[Piece], cutters: &[Cutter]) -> Vec<Vec<u32>> {
+    let tiles = lattice.n[1].div_ceil(TILE);
+    let mut by_tile = vec![Vec::new(); tiles];
+    for (number, p) in pieces.iter().enumerate() {
+        let c = &cutters[p.cutter as usize];
+        let top = if p.up > 0.0 { lattice.max[2] } else { -lattice.min[2] };
+        let lowest = p.span.from[2].min(p.span.to[2]);
+        if lowest >= top {
+            continue;
+        }
+        let mut reach = c.radius_mm;
+        if lowest + c.flute_mm < top {
+            reach = reach.max(c.shank_radius_mm);
+        }
+        if lowest + c.nose_mm < top {
+            reach = reach.max(c.holder_radius_mm);
+        }
+        let (y0, y1) = (p.span.from[1].min(p.span.to[1]), p.span.from[1].max(p.span.to[1]));
+        let rows = lattice.range(1, y0 - reach, y1 + reach);
+        if rows.is_empty() {
+            continue;
+        }
+        for tile in &mut by_tile[rows.start / TILE..=(rows.end - 1) / TILE] {
+            tile.push(number as u32);
+        }
+    }
+    by_tile
+}
+
+struct Tile<'a> {
+    lattice: &'a Lattice,
+    first_row: usize,
+    rows: usize,
+    top: &'a mut [f64],
+    low: &'a mut [f64],
+    gone: &'a mut [u32],
+    /// Per block: an upper bound of `top` and of `low`, and whether it may be too high.
+    bounds: Vec<[f64; 2]>,
+    stale: Vec<[bool; 2]>,
+}
+
+impl<'a> Tile<'a> {
+    fn new(
+        lattice: &'a Lattice,
+        t: usize,
+        top: &'a mut [f64],
+        low: &'a mut [f64],
+        gone: &'a mut [u32],
+    ) -> Self {
+        let rows = top.len() / lattice.n[0];
+        let blocks = lattice.n[0].div_ceil(TILE);
+        Self {
+            lattice,
+            first_row: t * TILE,
+            rows,
+            top,
+            low,
+            gone,
+            bounds: vec![[lattice.max[2], -lattice.min[2]]; blocks],
+            stale: vec![[false; 2]; blocks],
+        }
+    }
+
+    /// True when some line of block `b` may stand above `z` on the tool's side.
+    #[inline]
+    fn block_above(&mut self, b: usize, side: usize, z: f64) -> bool {
+        if self.bounds[b][side] <= z {
+            return false;
+        }
+        if !self.stale[b][side] {
+            return true;
+        }
+        let heights: &[f64] = if side == 0 { self.top } else { self.low };
+        let (lo, hi) = (b * TILE, ((b + 1) * TILE).min(self.lattice.n[0]));
+        let mut most = f64::NEG_INFINITY;
+        for r in 0..self.rows {
+            let row = r * self.lattice.n[0] + lo..r * self.lattice.n[0] + hi;
+            for (height, &gone) in heights[row.clone()].iter().zip(&self.gone[row]) {
+                if gone == ALIVE {
+                    most = most.max(*height);
+                }
+            }
+        }
+        self.bounds[b][side] = most;
+        self.stale[b][side] = false;
+        most > z
+    }
+
+    fn mill(&mut self, number: u32, piece: &Piece, cutter: &Cutter, limits: &Limits, found: &mut TileFound) {
+        let sweep = Sweep::new(cutter, piece.span);
+        let side = usize::from(piece.up < 0.0);
+        if cutter.shank_radius_mm > cutter.radius_mm {
+            self.body(
+                number,
+                &sweep,
+                side,
+                cutter.shank_radius_mm,
+                cutter.flute_mm,
+                Met::Shank,
+                limits,
+                found,
+            );
+        }
+        self.body(number, &sweep, side, cutter.holder_radius_mm, cutter.nose_mm, Met::Holder, limits, found);
+        self.flutes(number, piece, &sweep, side, limits, found);
+    }
+
+    /// Rows and, per row, the line numbers a disc of `reach` sweeps.
+    #[inline]
+    fn columns_of_row(&self, sweep: &Sweep, reach: f64, y: f64) -> std::ops::Range<usize> {
+        let (f, t) = (sweep.span.from, sweep.span.to);
+        let b = t[1] - f[1];
+        // Part of the move whose disc can reach the row.
+        let (mut lo, mut hi) = (0.0f64, 1.0f64);
+        if b.abs() > 1e-12 {
+            let (p, q) = ((y - reach - f[1]) / b, (y + reach - f[1]) / b);
+            lo = lo.max(p.min(q));
+            hi = hi.min(p.max(q));
+            if lo > hi {
+                return 0..0;
+            }
+        }
+        let (x0, x1) = (f[0] + (t[0] - f[0]) * lo, f[0] + (t[0] - f[0]) * hi);
+        let off = (f[1].min(t[1]) - y).max(y - f[1].max(t[1])).max(0.0);
+        let half = (reach * reach - off * off).max(0.0).sqrt();
+        self.lattice.range(0, x0.min(x1) - half, x0.max(x1) + half)
+    }
+
+    /// Shank or holder: what they meet that the flutes have not cleared before them.
+    #[allow(clippy::too_many_arguments)] // One call per body; a struct for it would only rename these.
+    fn body(
+        &mut self,
+        number: u32,
+        sweep: &Sweep,
+        side: usize,
+        radius: f64,
+        above: f64,
+        met: Met,
+        limits: &Limits,
+        found: &mut TileFound,
+    ) {
+        let start = sweep.lowest() + above + limits.contact_mm;
+        let stock_top = if side == 0 { self.lattice.max[2] } else { -self.lattice.min[2] };
+        if start >= stock_top {
+            return;
+        }
+        let mut depth = 0.0f64;
+        let n0 = self.lattice.n[0];
+        let (x0, x1) = (sweep.span.from[0].min(sweep.span.to[0]), sweep.span.from[0].max(sweep.span.to[0]));
+        let all = self.lattice.range(0, x0 - radius, x1 + radius);
+        if all.is_empty() {
+            return;
+        }
+        for b in all.start / TILE..=(all.end - 1) / TILE {
+            if !self.block_above(b, side, start) {
+                continue;
+            }
+            for r in 0..self.rows {
+                let y = self.lattice.at(1, self.first_row + r);
+                let cols = self.columns_of_row(sweep, radius, y);
+                for i in cols.start.max(b * TILE)..cols.end.min((b + 1) * TILE) {
+                    let at = r * n0 + i;
+                    let height = if side == 0 { self.top[at] } else { self.low[at] };
+                    if self.gone[at] != ALIVE || height <= start {
+                        continue;
+                    }
+                    let x = self.lattice.at(0, i);
+                    let Some((s0, s1)) = sweep.dwell(x, y, radius) else { continue };
+                    // From where the cutter itself covers the line, its flutes have cleared it.
+                    let until = sweep.dwell(x, y, sweep.cutter.radius_mm).map_or(s1, |c| c.0);
+                    let low = if sweep.length == 0.0 {
+                        if sweep.dwell(x, y, sweep.cutter.radius_mm).is_some() {
+                            continue;
+                        } else {
+                            sweep.lowest()
+                        }
+                    } else {
+                        sweep.tip_z(s0).min(sweep.tip_z(until))
+                    };
+                    depth = depth.max((height - low - above).min(sweep.inset(x, y, radius)));
+                }
+            }
+        }
+        if depth > limits.contact_mm {
+            found.meetings.push(Meeting { piece: number, met, depth_mm: depth });
+        }
+    }
+
+    fn flutes(
+        &mut self,
+        number: u32,
+        piece: &Piece,
+        sweep: &Sweep,
+        side: usize,
+        limits: &Limits,
+        found: &mut TileFound,
+    ) {
+        let cutter = sweep.cutter;
+        let lowest = sweep.lowest();
+        let (f, t) = (sweep.span.from, sweep.span.to);
+        let all = self.lattice.range(0, f[0].min(t[0]) - cutter.radius_mm, f[0].max(t[0]) + cutter.radius_mm);
+        if all.is_empty() {
+            return;
+        }
+        let cutting = piece.doing == Doing::Cut;
+        let plunging = cutting && !cutter.drills && f[2] - t[2] > sweep.length;
+        let core2 = (PLUNGE_RADIUS_SHARE * cutter.radius_mm).powi(2);
+        let (mut rapid, mut over, mut plunge) =
+            (0.0f64, 0.0f64, Plunge { piece: number, lines: 0, depth_mm: 0.0 });
+        let n0 = self.lattice.n[0];
+        let flute_top = lowest + cutter.flute_mm + limits.contact_mm;
+        let ranges: [std::ops::Range<usize>; TILE] = std::array::from_fn(|r| {
+            if r < self.rows {
+                self.columns_of_row(sweep, cutter.radius_mm, self.lattice.at(1, self.first_row + r))
+            } else {
+                0..0
+            }
+        });
+        for b in all.start / TILE..=(all.end - 1) / TILE {
+            if !self.block_above(b, side, lowest) {
+                continue;
+            }
+            let mut changed = false;
+            let (near, far): (&mut [f64], &[f64]) =
+                if side == 0 { (self.top, self.low) } else { (self.low, self.top) };
+            for (r, range) in ranges.iter().enumerate().take(self.rows) {
+                let (first, last) = (range.start.max(b * TILE), range.end.min((b + 1) * TILE));
+                if first >= last {
+                    continue;
+                }
+                let y = self.lattice.at(1, self.first_row + r);
+                for i in first..last {
+                    let at = r * n0 + i;
+                    let old = near[at];
+                    if old <= lowest || self.gone[at] != ALIVE {
+                        continue;
+                    }
+                    let x = self.lattice.at(0, i);
+                    let Some(z) = sweep.floor(x, y) else { continue };
+                    if z >= old {
+                        continue;
+                    }
+                    let bottom = -far[at];
+                    let taken = old - z.max(bottom);
+                    if !cutting {
+                        // Whichever is less: down into it, or into it from the side.
+                        rapid = rapid.max(taken.min(sweep.inset(x, y, cutter.radius_mm)));
+                        if piece.doing == Doing::DogLeg {
+                            continue;
+                        }
+                    } else if old > flute_top
+                        && let Some((s0, _)) = sweep.dwell(x, y, cutter.radius_mm)
+                    {
+                        let entry = if sweep.length == 0.0 { f[2] } else { sweep.tip_z(s0) };
+                        over = over.max(old - entry - cutter.flute_mm);
+                    }
+                    if plunging && taken > limits.contact_mm {
+                        let (dx, dy) = (x - t[0], y - t[1]);
+                        if dx * dx + dy * dy <= core2 {
+                            plunge.lines += 1;
+                            plunge.depth_mm = plunge.depth_mm.max(taken);
+                        }
+                    }
+                    changed = true;
+                    if z <= bottom {
+                        near[at] = bottom;
+                        self.gone[at] = number;
+                    } else {
+                        near[at] = z;
+                    }
+                }
+            }
+            if changed {
+                // A line that is gone must not hold the bound of the other side up either.
+                self.stale[b] = [true; 2];
+            }
+        }
+        for (met, depth_mm) in [(Met::RapidThroughStock, rapid), (Met::AboveFlutes, over)] {
+            if depth_mm > limits.contact_mm {
+                found.meetings.push(Meeting { piece: number, met, depth_mm });
+            }
+        }
+        if plunge.lines > 0 {
+            found.plunges.push(plunge);
+        }
+    }
+}
+
+/// Pieces that go straight down into solid stock farther than allowed, counted over all that follow each other at
+/// one place, so that many small steps, lifted between or not, are no way round the limit.
+fn full_width_plunges(
+    mut plunges: Vec<Plunge>,
+    pieces: &[Piece],
+    cutters: &[Cutter],
+    step: f64,
+    limit_mm: f64,
+) -> Vec<Meeting> {
+    plunges.sort_by_key(|p| p.piece);
+    let mut out = Vec::new();
+    let mut run: Option<([f64; 2], f64)> = None;
+    for tiles in plunges.chunk_by(|a, b| a.piece == b.piece) {
+        let piece = tiles[0].piece;
+        let p = &pieces[piece as usize];
+        let radius = cutters[p.cutter as usize].radius_mm * PLUNGE_RADIUS_SHARE;
+        let whole = std::f64::consts::PI * radius * radius / (step * step);
+        let lines: u32 = tiles.iter().map(|t| t.lines).sum();
+        if f64::from(lines) < PLUNGE_LINE_SHARE * whole {
+            continue;
+        }
+        let taken = tiles.iter().fold(0.0f64, |m, t| m.max(t.depth_mm));
+        let depth = taken.min(p.span.from[2] - p.span.to[2]);
+        let before = match run {
+            Some((at, sum)) if (at[0] - p.span.to[0]).hypot(at[1] - p.span.to[1]) <= radius => sum,
+            _ => 0.0,
+        };
+        let depth_mm = before + depth;
+        run = Some(([p.span.to[0], p.span.to[1]], depth_mm));
+        if depth_mm > limit_mm {
+            out.push(Meeting { piece, met: Met::Plunge, depth_mm });
+        }
+    }
+    out
+}

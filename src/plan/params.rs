@@ -1,0 +1,148 @@
+//! The `[plan]` table.
+
+use serde::{Deserialize, Serialize};
+
+use super::PlanError;
+
+/// The `[plan]` table as written. Every key is required.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanToml {
+    /// Key of the machine in `shop/machines.toml`.
+    pub machine: String,
+    /// Width of the free lane around the part, mm.
+    pub lane_mm: f64,
+    /// Least blank beyond the part on each side in x and y: lane and frame, mm.
+    pub blank_margin_mm: f64,
+    /// Least blank above the part on the bone side, mm.
+    pub blank_allowance_bone_mm: f64,
+    /// Least blank above the part on the outer side, mm; a drill's point runs out into it.
+    pub blank_allowance_outer_mm: f64,
+    /// How far past the rim's outer end the rim tool's equator runs in op10, mm.
+    pub rim_overrun_mm: f64,
+    /// Fewest tabs.
+    pub tab_count_min: usize,
+    /// Largest distance between tabs along the rim, mm.
+    pub tab_pitch_mm_max: f64,
+    /// Tab along the rim, mm.
+    pub tab_width_mm: f64,
+    /// Tab along the axis, mm.
+    pub tab_thickness_mm: f64,
+    /// Thinnest tab that still holds, mm.
+    pub tab_thickness_mm_min: f64,
+    /// Tab below the rim's outer edge, mm.
+    pub tab_recess_mm: f64,
+    /// The first locating pin, mm.
+    pub pin_diameter_mm: f64,
+    /// The second locating pin, mm; unequal.
+    pub pin_second_diameter_mm: f64,
+    /// Middle of a pin from the blank's end, mm.
+    pub pin_from_edge_mm: f64,
+    /// Clamps and pins end so far below the blank's top face, mm.
+    pub clamp_below_top_mm: f64,
+    /// Rapids over everything so far above the blank's top face, mm.
+    pub clearance_mm: f64,
+    /// Face on which the blank lies, above the machine's lowest z, mm.
+    pub fixture_face_above_travel_min_mm: f64,
+    /// Holder's nose above the blank's top face at the deepest cut, mm.
+    pub reach_margin_mm: f64,
+    /// Stock that roughing leaves, mm.
+    pub rough_allowance_mm: f64,
+    /// Cusp height finishing aims at, mm.
+    pub scallop_mm: f64,
+    /// T numbers for roughing, the one to prefer first; the first that reaches is taken.
+    pub rough_tools: Vec<u32>,
+    /// T numbers for finishing the two faces.
+    pub finish_tools: Vec<u32>,
+    /// T numbers for finishing the rim.
+    pub rim_tools: Vec<u32>,
+    /// T numbers for holes.
+    pub drill_tools: Vec<u32>,
+}
+
+/// The `[plan]` table, valid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "PlanToml", into = "PlanToml")]
+pub struct PlanParams(PlanToml);
+
+impl PlanParams {
+    pub(super) fn get(&self) -> &PlanToml {
+        &self.0
+    }
+}
+
+impl From<PlanParams> for PlanToml {
+    fn from(p: PlanParams) -> Self {
+        p.0
+    }
+}
+
+impl TryFrom<PlanToml> for PlanParams {
+    type Error = PlanError;
+
+    fn try_from(t: PlanToml) -> Result<Self, PlanError> {
+        // Key, value, least, most. The ranges hold what this room's geometry can do, not what is wise.
+        let ranges = [
+            ("lane_mm", t.lane_mm, 2.0, 40.0),
+            ("blank_margin_mm", t.blank_margin_mm, 5.0, 100.0),
+            ("blank_allowance_bone_mm", t.blank_allowance_bone_mm, 0.2, 20.0),
+            ("blank_allowance_outer_mm", t.blank_allowance_outer_mm, 0.2, 20.0),
+            ("rim_overrun_mm", t.rim_overrun_mm, 0.1, 5.0),
+            ("tab_pitch_mm_max", t.tab_pitch_mm_max, 5.0, 40.0),
+            ("tab_width_mm", t.tab_width_mm, 1.0, 20.0),
+            ("tab_thickness_mm", t.tab_thickness_mm, 0.3, 10.0),
+            ("tab_thickness_mm_min", t.tab_thickness_mm_min, 0.2, t.tab_thickness_mm),
+            ("tab_recess_mm", t.tab_recess_mm, 0.0, 2.0),
+            ("pin_diameter_mm", t.pin_diameter_mm, 2.0, 20.0),
+            ("pin_second_diameter_mm", t.pin_second_diameter_mm, 2.0, 20.0),
+            (
+                "pin_from_edge_mm",
+                t.pin_from_edge_mm,
+                t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0,
+                50.0,
+            ),
+            ("clamp_below_top_mm", t.clamp_below_top_mm, 0.5, 20.0),
+            ("clearance_mm", t.clearance_mm, 2.0, 100.0),
+            ("fixture_face_above_travel_min_mm", t.fixture_face_above_travel_min_mm, 0.0, 500.0),
+            ("reach_margin_mm", t.reach_margin_mm, 0.5, 20.0),
+            ("rough_allowance_mm", t.rough_allowance_mm, 0.05, 3.0),
+            ("scallop_mm", t.scallop_mm, 0.001, 0.02),
+        ];
+        for (key, value, least, most) in ranges {
+            // Written so that NaN fails.
+            if !(value >= least && value <= most) {
+                return Err(bad(key, value.to_string(), format!("{least} to {most}")));
+            }
+        }
+        if t.tab_count_min < 4 {
+            return Err(bad("tab_count_min", t.tab_count_min.to_string(), "4 or more".into()));
+        }
+        let step = (t.pin_diameter_mm - t.pin_second_diameter_mm).abs();
+        if step < 1.0 {
+            let found = format!("{} beside pin_diameter_mm {}", t.pin_second_diameter_mm, t.pin_diameter_mm);
+            return Err(bad(
+                "pin_second_diameter_mm",
+                found,
+                "1 mm more or less, so that the blank seats one way".into(),
+            ));
+        }
+        let frame =
+            t.lane_mm + t.pin_from_edge_mm + t.pin_diameter_mm.max(t.pin_second_diameter_mm) / 2.0 + 1.0;
+        if t.blank_margin_mm < frame {
+            let expected = format!("{frame} or more: lane, 1 mm of wall, pin and its distance from the edge");
+            return Err(bad("blank_margin_mm", t.blank_margin_mm.to_string(), expected));
+        }
+        for (key, list) in
+            [("rough_tools", &t.rough_tools), ("finish_tools", &t.finish_tools), ("rim_tools", &t.rim_tools)]
+        {
+            if list.is_empty() {
+                return Err(bad(key, "empty".into(), "at least one T number".into()));
+            }
+        }
+        Ok(Self(t))
+    }
+}
+
+fn bad(key: &str, found: String, expected: String) -> PlanError {
+    PlanError::Param { key: format!("plan.{key}"), found, expected }
+}

@@ -1,0 +1,123 @@
+//! Pins, clamps, and the two work offsets.
+
+use std::collections::BTreeMap;
+
+use crate::model::{BoxPart, Dir, Fixture, MachineTool, Part, Pin, Point, Pose, Setup, Tool, Work};
+
+use super::PlanError;
+use super::params::PlanToml;
+
+/// Fixture plate under the blank, and how far it runs beyond, mm. Only its face matters to the tools.
+const PLATE_MM: f64 = 20.0;
+/// A side clamp: along the blank and away from it, mm.
+const CLAMP_MM: [f64; 2] = [24.0, 15.0];
+
+/// On part x through the blank's middle: the larger at the low end, which is the work zero.
+pub(super) fn pins(stock: &BoxPart, p: &PlanToml) -> Vec<Pin> {
+    let y = 0.5 * (stock.min_mm.mm[1] + stock.max_mm.mm[1]);
+    vec![
+        Pin { centre_xy_mm: [stock.min_mm.mm[0] + p.pin_from_edge_mm, y], diameter_mm: p.pin_diameter_mm },
+        Pin {
+            centre_xy_mm: [stock.max_mm.mm[0] - p.pin_from_edge_mm, y],
+            diameter_mm: p.pin_second_diameter_mm,
+        },
+    ]
+}
+
+/// Per setup: the plate under the blank, the pins, and four side clamps, all ending below the blank's top face.
+pub(super) fn fixtures(stock: &BoxPart, pins: &[Pin], p: &PlanToml) -> Vec<Fixture> {
+    let (lo, hi) = (stock.min_mm.mm, stock.max_mm.mm);
+    let body = |a: [f64; 3], b: [f64; 3]| BoxPart { min_mm: Point::new(a), max_mm: Point::new(b) };
+    let mut out = Vec::new();
+    // op10 looks along part +z at the blank's low face, op20 along part −z at its high face.
+    for (setup, z, plate) in [
+        (10, (lo[2] + p.clamp_below_top_mm, hi[2]), (hi[2], hi[2] + PLATE_MM)),
+        (20, (lo[2], hi[2] - p.clamp_below_top_mm), (lo[2] - PLATE_MM, lo[2])),
+    ] {
+        let mut add = |name: String, body: BoxPart| out.push(Fixture { name, setups: vec![setup], body });
+        add(
+            "fixture plate".into(),
+            body(
+                [lo[0] - PLATE_MM, lo[1] - PLATE_MM, plate.0],
+                [hi[0] + PLATE_MM, hi[1] + PLATE_MM, plate.1],
+            ),
+        );
+        for pin in pins {
+            let ([x, y], r) = (pin.centre_xy_mm, pin.diameter_mm / 2.0);
+            add(format!("pin D{}", pin.diameter_mm), body([x - r, y - r, z.0], [x + r, y + r, z.1]));
+        }
+        for (k, share) in [0.25, 0.75].into_iter().enumerate() {
+            let x = lo[0] + share * (hi[0] - lo[0]);
+            let (x0, x1) = (x - CLAMP_MM[0] / 2.0, x + CLAMP_MM[0] / 2.0);
+            add(format!("side clamp {}", 2 * k + 1), body([x0, lo[1] - CLAMP_MM[1], z.0], [x1, lo[1], z.1]));
+            add(format!("side clamp {}", 2 * k + 2), body([x0, hi[1], z.0], [x1, hi[1] + CLAMP_MM[1], z.1]));
+        }
+    }
+    out
+}
+
+/// `op10` and `op20`; work zero on the axis of the first pin, on the blank's top face.
+pub(super) fn setups(
+    stock: &BoxPart,
+    pins: &[Pin],
+    machine: &MachineTool,
+    tools: &BTreeMap<String, Tool>,
+    p: &PlanToml,
+) -> Result<Vec<Setup>, PlanError> {
+    let size: [f64; 3] = std::array::from_fn(|a| stock.max_mm.mm[a] - stock.min_mm.mm[a]);
+    let (travel_lo, travel_hi) = (machine.travel_min_mm, machine.travel_max_mm);
+    // The blank in the middle of the table; seen from above it covers the same place in both setups, since it is turned
+    // over about the line through the pins.
+    let zero = [
+        0.5 * (travel_lo[0] + travel_hi[0]) - size[0] / 2.0 + p.pin_from_edge_mm,
+        0.5 * (travel_lo[1] + travel_hi[1]),
+        travel_lo[2] + p.fixture_face_above_travel_min_mm + size[2],
+    ];
+    let longest_mm = tools.values().map(|t| t.stick_out_mm + t.holder_length_mm).fold(0.0, f64::max);
+    let reaches = [
+        ('x', 0, zero[0] - p.pin_from_edge_mm),
+        ('x', 0, zero[0] - p.pin_from_edge_mm + size[0]),
+        ('y', 1, zero[1] - size[1] / 2.0),
+        ('y', 1, zero[1] + size[1] / 2.0),
+        ('z', 2, zero[2] - size[2]),
+        // The spindle's nose over the clearance height with the longest tool.
+        ('z', 2, zero[2] + p.clearance_mm + longest_mm),
+    ];
+    for (axis, a, reach_mm) in reaches {
+        if !(reach_mm >= travel_lo[a] && reach_mm <= travel_hi[a]) {
+            return Err(PlanError::Travel { axis, reach_mm, min_mm: travel_lo[a], max_mm: travel_hi[a] });
+        }
+    }
+    let [px, py] = pins[0].centre_xy_mm;
+    let setup = |number, name: &str, work_from_part: Pose<Work, Part>| Setup {
+        number,
+        name: name.into(),
+        part_from_work: work_from_part.inverse(),
+        work_offset: "G54".into(),
+        work_zero_machine_mm: zero,
+        clearance_z_mm: p.clearance_mm,
+    };
+    let x = Dir::new([1.0, 0.0, 0.0]);
+    Ok(vec![
+        setup(
+            10,
+            "bone side and rim",
+            Pose::from_axes(
+                x,
+                Dir::new([0.0, -1.0, 0.0]),
+                Dir::new([0.0, 0.0, -1.0]),
+                Point::new([px, py, stock.min_mm.mm[2]]),
+            ),
+        ),
+        setup(
+            20,
+            "outer side",
+            Pose::from_axes(
+                x,
+                Dir::new([0.0, 1.0, 0.0]),
+                Dir::new([0.0, 0.0, 1.0]),
+                Point::new([px, py, stock.max_mm.mm[2]]),
+            ),
+        ),
+    ])
+}

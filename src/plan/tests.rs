@@ -1,0 +1,356 @@
+//! Plans of a plate that a formula makes. The plate and the shipped parameters also serve the tests of `review`.
+
+use std::f64::consts::TAU;
+
+use super::*;
+use crate::geometry::outline::signed_distance_to_outline_mm;
+use crate::model::*;
+
+pub(crate) fn peek_params() -> PlanParams {
+    #[derive(serde::Deserialize)]
+    struct File {
+        plan: PlanParams,
+    }
+    toml::from_str::<File>(include_str!("params-peek.toml")).expect("the shipped table is valid").plan
+}
+
+pub(crate) fn titanium_params() -> PlanParams {
+    #[derive(serde::Deserialize)]
+    struct File {
+        plan: PlanParams,
+    }
+    toml::from_str::<File>(include_str!("params-titanium.toml")).expect("the shipped table is valid").plan
+}
+
+/// A plate between two concentric spheres with an elliptic outline of half axes `a`, `b`, outer radius `r`, thickness
+/// `t`, walls drafted by 3°, its centroid moved to the origin. All mm.
+pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Implant {
+    const RINGS: usize = 24;
+    const SPOKES: usize = 180;
+    let height = |x: f64, y: f64, r: f64| (r * r - x * x - y * y).sqrt();
+    let inset = t * 3f64.to_radians().tan();
+    let mut v = vec![[0.0, 0.0, r]];
+    for k in 1..=RINGS {
+        for s in 0..SPOKES {
+            let (u, angle) = (k as f64 / RINGS as f64, TAU * s as f64 / SPOKES as f64);
+            let (x, y) = (a * u * angle.cos(), b * u * angle.sin());
+            v.push([x, y, height(x, y, r)]);
+        }
+    }
+    for k in (1..=RINGS).rev() {
+        for s in 0..SPOKES {
+            let (u, angle) = (k as f64 / RINGS as f64, TAU * s as f64 / SPOKES as f64);
+            let (x, y) = ((a - inset) * u * angle.cos(), (b - inset) * u * angle.sin());
+            v.push([x, y, height(x, y, r - t)]);
+        }
+    }
+    v.push([0.0, 0.0, r - t]);
+    let at = |ring: usize, s: usize| (1 + ring * SPOKES + s % SPOKES) as u32;
+    let mut triangles = Vec::new();
+    let last = v.len() as u32 - 1;
+    for s in 0..SPOKES {
+        triangles.push([0, at(0, s), at(0, s + 1)]);
+        for ring in 0..2 * RINGS - 1 {
+            triangles.push([at(ring, s), at(ring + 1, s), at(ring + 1, s + 1)]);
+            triangles.push([at(ring, s), at(ring + 1, s + 1), at(ring, s + 1)]);
+        }
+        triangles.push([last, at(2 * RINGS - 1, s + 1), at(2 * RINGS - 1, s)]);
+    }
+    let c = Mesh::<Part>::new(v.clone(), triangles.clone()).centroid_mm();
+    let mesh = Mesh::new(v.iter().map(|p| [p[0] - c[0], p[1] - c[1], p[2] - c[2]]).collect(), triangles);
+    assert!(mesh.is_closed_two_manifold() && mesh.volume_mm3() > 0.0);
+    let holes = vec![Hole {
+        kind: "perfusion".into(),
+        diameter_mm: 2.0,
+        centre: Point::new([5.0, 0.0, height(5.0, 0.0, r) - c[2]]),
+        axis: Dir::new([0.0, 0.0, 1.0]),
+        length_mm: t,
+    }];
+    let volume_mm3 = mesh.volume_mm3();
+    let facts = ImplantFacts {
+        schema: "osteomill.implant/1".into(),
+        defect: 0,
+        side: "right".into(),
+        insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
+        gap_mm_nominal: 0.5,
+        thickness_mm_nominal: t,
+        thickness_mm_min: t,
+        draft_deg: 3.0,
+        edge_outer_mm: 0.25,
+        edge_inner_mm: 0.6,
+        concave_radius_mm_min: 1.65,
+        volume_mm3,
+        mass_g: volume_mm3 * 1.3e-3,
+        material: material.into(),
+        holes: holes
+            .iter()
+            .map(|h| HoleFacts {
+                kind: h.kind.clone(),
+                diameter_mm: h.diameter_mm,
+                centre_lps_mm: Point::new(h.centre.mm),
+                axis_lps: Dir::new(h.axis.unit),
+            })
+            .collect(),
+        watertight: true,
+        part_from_patient: Pose::identity(),
+        outer_area_mm2: std::f64::consts::PI * a * b,
+        sinus_distance_mm: None,
+        findings: Vec::new(),
+    };
+    Implant {
+        number: 1,
+        defect: 0,
+        body: mesh.clone(),
+        mesh,
+        part_from_patient: Pose::identity(),
+        holes,
+        facts,
+    }
+}
+
+fn peek_plan() -> (Implant, Plan) {
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap();
+    (part, plan)
+}
+
+#[test]
+fn the_blank_holds_the_part_with_lane_and_frame_around_it() {
+    let (part, plan) = peek_plan();
+    let (lo, hi) = part.mesh.bounds_mm().unwrap();
+    for a in 0..2 {
+        assert!(
+            lo[a] - plan.stock.min_mm.mm[a] >= 24.0 - 1e-9 && plan.stock.max_mm.mm[a] - hi[a] >= 24.0 - 1e-9
+        );
+    }
+    assert!(lo[2] - plan.stock.min_mm.mm[2] >= 1.0 && plan.stock.max_mm.mm[2] - hi[2] >= 2.0);
+    // 64 + 48 by 52 + 48 mm: the next plate of the list.
+    assert_eq!(plan.blank.size_mm[..2], [120.0, 100.0]);
+    let size: Vec<f64> = (0..3).map(|a| plan.stock.max_mm.mm[a] - plan.stock.min_mm.mm[a]).collect();
+    assert!(size.iter().zip(plan.blank.size_mm).all(|(s, b)| (s - b).abs() < 1e-9));
+}
+
+#[test]
+fn tabs_sit_on_the_rim_below_its_outer_edge_no_further_apart_than_the_pitch() {
+    for (part, params, thick) in [
+        (dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), peek_params(), 2.0),
+        (dome_plate(20.0, 15.0, 60.0, 4.0, "peek"), peek_params(), 2.0),
+        (dome_plate(35.0, 30.0, 80.0, 1.5, "ti-6al-4v-eli"), titanium_params(), 1.0),
+    ] {
+        let plan = plan_part(&part, &shipped_shop().unwrap(), &params).unwrap();
+        let outline = outline_xy(&part.body, 0.2);
+        assert!(plan.tabs.len() >= 4);
+        for t in &plan.tabs {
+            let [x, y, z] = t.centre.mm;
+            assert!(signed_distance_to_outline_mm(&outline, [x, y]).abs() < 0.15, "on the outline");
+            assert!((t.outward_xy[0].hypot(t.outward_xy[1]) - 1.0).abs() < 1e-9);
+            assert!(x * t.outward_xy[0] + y * t.outward_xy[1] > 0.0, "away from the part");
+            assert!(z > t.z_min_mm && z < t.z_max_mm);
+            let height = t.z_max_mm - t.z_min_mm;
+            assert!(height <= thick + 1e-9 && height >= 0.6 - 1e-9, "{height}");
+            // Every outer rim vertex within the tab's width lies at least the recess above the tab.
+            for v in &part.body.vertices {
+                let along = -(v[0] - x) * t.outward_xy[1] + (v[1] - y) * t.outward_xy[0];
+                let out = (v[0] - x) * t.outward_xy[0] + (v[1] - y) * t.outward_xy[1];
+                let near = along.abs() < 3.0 && out.abs() < 1.0 && v[2] > z;
+                if near && signed_distance_to_outline_mm(&outline, [v[0], v[1]]).abs() < 0.05 {
+                    // 0.05 mm: the step in z by which the rim is measured.
+                    assert!(v[2] - t.z_max_mm >= 0.3 - 0.051, "{} above {}", v[2], t.z_max_mm);
+                }
+            }
+        }
+        // The chord between neighbours is no longer than the way along the rim.
+        let mut pitch: f64 = 0.0;
+        let along = |k: usize| {
+            let p = &plan.tabs;
+            let mut sorted: Vec<&Tab> = p.iter().collect();
+            sorted.sort_by(|a, b| {
+                a.centre.mm[1].atan2(a.centre.mm[0]).total_cmp(&b.centre.mm[1].atan2(b.centre.mm[0]))
+            });
+            sorted[k % p.len()].centre.mm
+        };
+        for k in 0..plan.tabs.len() {
+            let (a, b) = (along(k), along(k + 1));
+            pitch = pitch.max((a[0] - b[0]).hypot(a[1] - b[1]));
+        }
+        assert!(pitch <= 40.0, "chord between neighbouring tabs {pitch}");
+    }
+}
+
+#[test]
+fn the_setups_look_at_the_two_sides_from_the_blanks_top_face() {
+    let (_, plan) = peek_plan();
+    let [op10, op20] = &plan.setups[..] else { panic!("two setups") };
+    let up = |s: &Setup| s.part_from_work.turn(Dir::new([0.0, 0.0, 1.0])).unit;
+    assert!((up(op10)[2] + 1.0).abs() < 1e-12 && (up(op20)[2] - 1.0).abs() < 1e-12);
+    for s in [op10, op20] {
+        let work_from_part = s.part_from_work.inverse();
+        let (a, b) = (work_from_part.apply(plan.stock.min_mm).mm, work_from_part.apply(plan.stock.max_mm).mm);
+        // Top face at z = 0, all of the blank below, the Ø8 pin at x = y = 0 with the blank to its right.
+        assert!(a[2].max(b[2]).abs() < 1e-9);
+        assert!((a[0].min(b[0]) + 7.0).abs() < 1e-9 && (a[1] + b[1]).abs() < 1e-9);
+        assert!(s.clearance_z_mm > 0.0);
+    }
+    // Turned over about part x: the same place of the machine in both.
+    assert_eq!(op10.work_zero_machine_mm, op20.work_zero_machine_mm);
+}
+
+#[test]
+fn nothing_that_holds_the_blank_stands_in_the_lane_or_above_the_blank() {
+    let (part, plan) = peek_plan();
+    let outline = outline_xy(&part.body, 0.2);
+    for f in &plan.fixtures {
+        let (lo, hi) = (f.body.min_mm.mm, f.body.max_mm.mm);
+        assert!((0..3).all(|a| lo[a] < hi[a]), "{} is a body", f.name);
+        match f.setups[..] {
+            [10] => assert!(f.name == "fixture plate" || lo[2] >= plan.stock.min_mm.mm[2] + 2.0 - 1e-9),
+            [20] => assert!(f.name == "fixture plate" || hi[2] <= plan.stock.max_mm.mm[2] - 2.0 + 1e-9),
+            _ => panic!("one setup each"),
+        }
+        if f.name != "fixture plate" {
+            for c in [[lo[0], lo[1]], [lo[0], hi[1]], [hi[0], lo[1]], [hi[0], hi[1]]] {
+                assert!(
+                    signed_distance_to_outline_mm(&outline, c) > plan.lane_mm + 1.0,
+                    "{} in the lane",
+                    f.name
+                );
+            }
+        }
+    }
+    assert_ne!(plan.pins[0].diameter_mm, plan.pins[1].diameter_mm);
+}
+
+#[test]
+fn tools_have_their_roles_and_the_job_lists_each_once() {
+    let (_, plan) = peek_plan();
+    assert_eq!(plan.tools["rough"].kind, ToolKind::Flat);
+    assert_eq!(plan.tools["finish"].kind, ToolKind::Ball);
+    assert_eq!(plan.tools["rim"].diameter_mm, 3.0);
+    assert_eq!(plan.tools["drill"].diameter_mm, 2.0);
+    let program = |n: u32| Program { file: format!("op{n}.ngc"), setup: n, text: String::new() };
+    let job = job_of(&plan, &[program(10), program(20)]);
+    assert_eq!(job.program.len(), 2);
+    assert!(job.tool.windows(2).all(|w| w[0].number < w[1].number));
+    // The job's file is TOML: it must survive it.
+    let back: Job = toml::from_str(&toml::to_string(&job).unwrap()).unwrap();
+    assert_eq!(back.stock, job.stock);
+    assert_eq!(back.tool, job.tool);
+}
+
+#[test]
+fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
+    let part = dome_plate(90.0, 80.0, 120.0, 4.0, "peek");
+    let message = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap_err().to_string();
+    assert!(message.contains("228.0 x 208.0") && message.contains("200 x 200 x 60"), "{message}");
+}
+
+#[test]
+fn a_hole_without_a_drill_and_a_material_without_an_entry_are_refused() {
+    let shop = shipped_shop().unwrap();
+    let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
+    part.holes[0].diameter_mm = 2.3;
+    assert!(matches!(plan_part(&part, &shop, &peek_params()), Err(PlanError::NoDrill { number: 1, .. })));
+    part.holes.clear();
+    part.facts.material = "wood".into();
+    assert!(matches!(plan_part(&part, &shop, &peek_params()), Err(PlanError::Unknown { .. })));
+}
+
+#[test]
+fn an_open_mesh_is_refused() {
+    let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
+    part.body.triangles.pop();
+    assert!(matches!(
+        plan_part(&part, &shipped_shop().unwrap(), &peek_params()),
+        Err(PlanError::Mesh { .. })
+    ));
+}
+
+#[test]
+fn a_deep_dome_without_a_long_tool_is_stopped_not_shortened() {
+    let mut shop = shipped_shop().unwrap();
+    for t in &mut shop.tools {
+        t.stick_out_mm = t.stick_out_mm.min(12.0);
+        t.flute_length_mm = t.flute_length_mm.min(10.0);
+    }
+    let plan = plan_part(&dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), &shop, &peek_params()).unwrap();
+    let reach: Vec<_> = plan.findings.iter().filter(|f| f.id == "tool-reach").collect();
+    assert!(!reach.is_empty() && reach.iter().all(|f| f.severity == Severity::Stop && f.measured > f.limit));
+}
+
+#[test]
+fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
+    let shop = shipped_shop().unwrap();
+    for key in ["peek", "ti-6al-4v-eli", "cp-ti", "cocr", "316lvm", "316l", "al-6061"] {
+        assert!(shop.materials.contains_key(key), "{key}");
+        assert!(shop.stock.iter().any(|b| b.material == key), "stock of {key}");
+    }
+    assert!(shop.materials["316l"].implant_standard.is_empty());
+    assert!(shop.stock.iter().any(|b| b.material == "peek" && b.size_mm == [200.0, 200.0, 60.0]));
+    let texts = [
+        include_str!("../../pipelines/shop/machines.toml"),
+        include_str!("../../pipelines/shop/tools.toml"),
+        include_str!("../../pipelines/shop/materials.toml"),
+        include_str!("../../pipelines/shop/stock.toml"),
+    ];
+    let read = |file: usize, from: &str, to: &str| {
+        let mut now = texts.map(String::from);
+        assert!(now[file].contains(from), "{from} is in file {file}");
+        now[file] = now[file].replacen(from, to, 1);
+        read_shop(&now[0], &now[1], &now[2], &now[3]).unwrap_err().to_string()
+    };
+    assert!(read(1, "diameter_mm = 8.0", "diameter_mm = -8.0").contains("T1: diameter_mm"));
+    assert!(read(1, "number = 2\n", "number = 1\n").contains("number 1"));
+    assert!(read(1, "corner_radius_mm = 3.0", "corner_radius_mm = 2.0").contains("T11: corner_radius_mm"));
+    assert!(
+        read(2, "density_g_per_cm3 = 1.3", "density_g_per_cm3 = nan").contains("peek: density_g_per_cm3")
+    );
+    assert!(read(2, "density_g_per_cm3 = 1.3", "density = 1.3").contains("materials.toml"));
+    assert!(read(3, "material = \"peek\"", "material = \"peak\"").contains("peak"));
+}
+
+#[test]
+fn the_shipped_folder_reads_as_what_the_binary_carries() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/shop");
+    assert_eq!(read_shop_folder(&folder).unwrap(), shipped_shop().unwrap());
+    let missing = read_shop_folder(&folder.join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("machines.toml"), "{missing}");
+}
+
+#[test]
+fn a_thin_flat_plate_leaves_the_balls_room_above_the_fixture_plate() {
+    let part = dome_plate(30.0, 25.0, 2000.0, 1.5, "ti-6al-4v-eli");
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &titanium_params()).unwrap();
+    let (lo, hi) = part.body.bounds_mm().unwrap();
+    let (finish, rim) = (plan.tools["finish"].radius_mm(), plan.tools["rim"].radius_mm());
+    // A flat plate's rim is as high as the plate: both balls pass it by their radius without leaving the blank.
+    assert!(hi[2] - 0.3 - finish > plan.stock.min_mm.mm[2], "{lo:?} {hi:?} {:?}", plan.stock);
+    assert!(hi[2] + rim + 0.5 < plan.stock.max_mm.mm[2]);
+}
+
+#[test]
+fn parameters_that_cannot_be_are_refused_by_key() {
+    let text = include_str!("params-peek.toml");
+    let refusal = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        #[derive(serde::Deserialize, Debug)]
+        #[allow(dead_code)]
+        struct File {
+            plan: PlanParams,
+        }
+        toml::from_str::<File>(&text.replacen(from, to, 1)).unwrap_err().to_string()
+    };
+    assert!(refusal("lane_mm = 10.0", "lane_mm = nan").contains("plan.lane_mm"));
+    assert!(refusal("tab_pitch_mm_max = 40.0", "tab_pitch_mm_max = 41.0").contains("plan.tab_pitch_mm_max"));
+    assert!(refusal("tab_count_min = 4", "tab_count_min = 3").contains("plan.tab_count_min"));
+    assert!(
+        refusal("pin_second_diameter_mm = 6.0", "pin_second_diameter_mm = 8.0").contains("seats one way")
+    );
+    assert!(refusal("blank_margin_mm = 24.0", "blank_margin_mm = 18.0").contains("plan.blank_margin_mm"));
+    assert!(refusal("scallop_mm = 0.008", "scallop = 0.008").contains("scallop"));
+}
+
+#[test]
+fn the_same_implant_gives_the_same_plan() {
+    let json = || serde_json::to_string(&peek_plan().1).unwrap();
+    assert_eq!(json(), json());
+}

@@ -1,0 +1,273 @@
+//! The setup sheet: one HTML file without network.
+
+use std::fmt::Write;
+
+use minijinja::{Environment, Value, context};
+
+use crate::geometry::outline::outline_xy;
+use crate::model::{Implant, Move, Operation, Part, Plan, Pose, Program, Setup, Work};
+
+use super::PostError;
+use super::tool_list::tool_list;
+
+/// A drawing's outline is good to half of this, mm.
+const OUTLINE_CELL_MM: f64 = 0.3;
+
+/// The setup sheet of a part: drawings of both setups, tools, limits, hold points, expected weight.
+///
+/// # Errors
+/// [`PostError::Sheet`] when the template cannot be filled in, which is a fault of the program.
+pub fn setup_sheet_html(
+    implant: &Implant,
+    plan: &Plan,
+    operations: &[Operation],
+    programs: &[Program],
+    title: &str,
+    approved: bool,
+) -> Result<String, PostError> {
+    let outline = outline_xy(&implant.body, OUTLINE_CELL_MM);
+    let setups: Vec<Value> = plan
+        .setups
+        .iter()
+        .map(|s| {
+            context! {
+                number => s.number,
+                name => s.name.clone(),
+                offset => s.work_offset.clone(),
+                file => format!("op{}.ngc", s.number),
+                blocks => programs.iter().find(|p| p.setup == s.number).map_or(0, |p| p.text.lines().count()),
+                svg => drawing(implant, plan, s, &outline),
+                limits => limits(s, operations),
+            }
+        })
+        .collect();
+    let tools: Vec<Value> = tool_list(plan, operations)
+        .tools
+        .iter()
+        .map(|e| {
+            context! {
+                number => e.tool.number,
+                kind => format!("{:?}", e.tool.kind).to_lowercase(),
+                diameter => format!("{:.2}", e.tool.diameter_mm),
+                corner => format!("{:.2}", e.tool.corner_radius_mm),
+                flutes => e.tool.flutes,
+                flute => format!("{:.1}", e.tool.flute_length_mm),
+                stick_out => format!("{:.1}", e.tool.stick_out_mm),
+                roles => e.roles.join(", "),
+                programs => e.programs.join(", "),
+            }
+        })
+        .collect();
+    let standard = &plan.material.implant_standard;
+    let pin = |k: usize| plan.pins.get(k).map_or(0.0, |p| p.diameter_mm);
+    let zero = format!(
+        "both setups: axis of the D{} pin, top face of the blank; machine X{:.3} Y{:.3} Z{:.3}",
+        pin(0),
+        plan.setups.first().map_or(f64::NAN, |s| s.work_zero_machine_mm[0]),
+        plan.setups.first().map_or(f64::NAN, |s| s.work_zero_machine_mm[1]),
+        plan.setups.first().map_or(f64::NAN, |s| s.work_zero_machine_mm[2]),
+    );
+    let tab_words = plan.tabs.first().map_or("none".into(), |t| {
+        let thinnest = plan.tabs.iter().map(|t| t.z_max_mm - t.z_min_mm).fold(f64::INFINITY, f64::min);
+        format!(
+            "{:.1} mm along the rim, {thinnest:.2} mm thick at the thinnest, bridging a {:.1} mm lane",
+            t.width_mm, plan.lane_mm
+        )
+    });
+    let mass = implant.facts.mass_g;
+    let mut env = Environment::new();
+    // The name ends in .html, so values are escaped.
+    env.add_template("sheet.html", include_str!("sheet.html"))
+        .map_err(|e| PostError::Sheet(e.to_string()))?;
+    let template = env.get_template("sheet.html").map_err(|e| PostError::Sheet(e.to_string()))?;
+    template
+        .render(context! {
+            title, approved, setups, tools, zero, tab_words,
+            tab_count => plan.tabs.len(),
+            material => plan.material.name.clone(),
+            coolant => plan.material.coolant.clone(),
+            standard => if standard.is_empty() { "NO IMPLANT GRADE" } else { standard.as_str() },
+            blank => plan.blank.name.clone(),
+            machine => plan.machine.name.clone(),
+            mass => format!("{mass:.2}"),
+            mass_low => format!("{:.2}", mass * 0.98),
+            mass_high => format!("{:.2}", mass * 1.02),
+            holds => hold_points(plan, pin(0), pin(1)),
+        })
+        .map_err(|e| PostError::Sheet(e.to_string()))
+}
+
+fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
+    let dry = plan.material.coolant == "dry";
+    vec![
+        format!(
+            "Before op10: {} blank at 20 ± 1 °C; drill and ream the frame D{first} and D{second} as drawn; mark the blank's top \
+             face and its D{first} end; seat on the pins; set the side clamps below the top face; probe the top face and the \
+             D{first} pin, enter G54.",
+            if dry { "annealed" } else { "stress-relieved" }
+        ),
+        "Before op10: dedicated tools only; measure every tool's length and diameter; diameter of the finishing balls within \
+         0.005 mm of the list, or stop."
+            .into(),
+        "After op10: measure the bone side at three places; unclamp, let it rest (PEEK: 24 h), look for bow.".into(),
+        format!(
+            "Before op20: turn the blank over about the line through the pins; the milled side must be below; the D{first} end \
+             stays where it was. Probe pins and top face: beyond 0.020 mm from op10, stop."
+        ),
+        "After op20: measure on the machine before unclamping; a part out of tolerance stays in its frame for the \
+         non-conformance record."
+            .into(),
+        "Cutting free: saw the tabs 0.5 mm from the rim, dress the stubs by hand to the wall, never above the outer edge; look at \
+         the rim under magnification."
+            .into(),
+        "Weigh after cleaning and drying: outside the range above, stop.".into(),
+    ]
+}
+
+fn limits(setup: &Setup, operations: &[Operation]) -> Vec<Value> {
+    let (mut lo, mut hi) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
+    let mut take = |p: [f64; 3]| {
+        for a in 0..3 {
+            (lo[a], hi[a]) = (lo[a].min(p[a]), hi[a].max(p[a]));
+        }
+    };
+    let mut at = [0.0; 3];
+    for m in operations.iter().filter(|o| o.setup == setup.number).flat_map(|o| &o.moves) {
+        match *m {
+            Move::Rapid(p) | Move::Cut(p) | Move::Plunge(p) => {
+                take(p);
+                at = p;
+            }
+            Move::Arc { to, centre_xy: c, .. } => {
+                // The whole circle: the sheet states what the table must hold, not the least.
+                let r = (at[0] - c[0]).hypot(at[1] - c[1]);
+                take([c[0] - r, c[1] - r, to[2].min(at[2])]);
+                take([c[0] + r, c[1] + r, to[2].max(at[2])]);
+                at = to;
+            }
+            Move::Drill { at_xy: [x, y], retract_z, bottom_z, .. } => {
+                take([x, y, bottom_z]);
+                take([x, y, retract_z]);
+            }
+        }
+    }
+    ["X", "Y", "Z"]
+        .into_iter()
+        .enumerate()
+        .map(|(a, axis)| context! { axis, low => format!("{:.3}", lo[a]), high => format!("{:.3}", hi[a]) })
+        .collect()
+}
+
+/// Seen along the spindle: work x to the right, work y up.
+fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) -> String {
+    let work_from_part: Pose<Work, Part> = setup.part_from_work.inverse();
+    // SVG's y runs down the page.
+    let at = |x: f64, y: f64| {
+        let w = work_from_part.apply_raw([x, y, 0.0]);
+        [w[0], -w[1]]
+    };
+    let rect = |lo: [f64; 2], hi: [f64; 2], style: &str| {
+        let (a, b) = (at(lo[0], lo[1]), at(hi[0], hi[1]));
+        format!(
+            r#"<rect x="{:.2}" y="{:.2}" width="{:.2}" height="{:.2}" {style}/>"#,
+            a[0].min(b[0]),
+            a[1].min(b[1]),
+            (a[0] - b[0]).abs(),
+            (a[1] - b[1]).abs()
+        )
+    };
+    let path = |points: &[[f64; 2]]| -> String {
+        points
+            .iter()
+            .map(|p| at(p[0], p[1]))
+            .map(|p| format!("{:.2},{:.2}", p[0], p[1]))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let (lo, hi) = (plan.stock.min_mm.mm, plan.stock.max_mm.mm);
+    let (a, b) = (at(lo[0], lo[1]), at(hi[0], hi[1]));
+    let margin = 27.0;
+    let (x0, y0) = (a[0].min(b[0]) - margin, a[1].min(b[1]) - margin);
+    let (w, h) = ((a[0] - b[0]).abs() + 2.0 * margin, (a[1] - b[1]).abs() + 2.0 * margin);
+    let mut s = format!(
+        r#"<svg viewBox="{x0:.1} {y0:.1} {w:.1} {h:.1}" xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="4">"#
+    );
+    s += &rect([lo[0], lo[1]], [hi[0], hi[1]], r##"fill="#e8ecef" stroke="#51606e" stroke-width=".6""##);
+    for f in plan.fixtures.iter().filter(|f| f.setups.contains(&setup.number) && f.name.contains("clamp")) {
+        let (l, u) = (f.body.min_mm.mm, f.body.max_mm.mm);
+        s += &rect([l[0], l[1]], [u[0], u[1]], r##"fill="#c9a36a" stroke="#7a5c2e" stroke-width=".4""##);
+    }
+    let points = path(outline);
+    let _ = write!(
+        s,
+        r##"<polygon points="{points}" fill="#fff" stroke="#fff" stroke-width="{:.2}" stroke-linejoin="round"/>"##,
+        2.0 * plan.lane_mm
+    );
+    for (k, t) in plan.tabs.iter().enumerate() {
+        let [x, y, _] = t.centre.mm;
+        let (o, half) = (t.outward_xy, t.width_mm / 2.0);
+        let corner = |out: f64, along: f64| [x + out * o[0] - along * o[1], y + out * o[1] + along * o[0]];
+        let lane = plan.lane_mm;
+        let _ = write!(
+            s,
+            r##"<polygon points="{}" fill="#e8ecef" stroke="#51606e" stroke-width=".3"/>"##,
+            path(&[
+                corner(-0.3, -half),
+                corner(lane + 0.5, -half),
+                corner(lane + 0.5, half),
+                corner(-0.3, half)
+            ])
+        );
+        let l = at(x + lane / 2.0 * o[0], y + lane / 2.0 * o[1]);
+        let _ = write!(
+            s,
+            r#"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1" font-size="3">tab {}</text>"#,
+            l[0],
+            l[1],
+            k + 1
+        );
+    }
+    let _ = write!(s, r##"<polygon points="{points}" fill="#7fb3d5" stroke="#1f4e79" stroke-width=".5"/>"##);
+    for hole in &implant.holes {
+        let c = at(hole.centre.mm[0], hole.centre.mm[1]);
+        let r = hole.diameter_mm / 2.0;
+        let _ = write!(
+            s,
+            r##"<circle cx="{:.2}" cy="{:.2}" r="{r:.2}" fill="#fff" stroke="#1f4e79" stroke-width=".3"/>"##,
+            c[0], c[1]
+        );
+    }
+    for pin in &plan.pins {
+        let c = at(pin.centre_xy_mm[0], pin.centre_xy_mm[1]);
+        let _ = write!(
+            s,
+            r##"<circle cx="{:.2}" cy="{:.2}" r="{:.2}" fill="#51606e"/><text x="{:.2}" y="{:.2}" text-anchor="middle">D{} X{:.2} Y{:.2}</text>"##,
+            c[0],
+            c[1],
+            pin.diameter_mm / 2.0,
+            c[0],
+            c[1] - pin.diameter_mm / 2.0 - 1.5,
+            pin.diameter_mm,
+            c[0],
+            0.0 - c[1]
+        );
+    }
+    // The work zero and its axes.
+    s += r##"<g stroke="#b3261e" stroke-width=".7" fill="#b3261e"><path d="M0 0H14M0 0V-14" fill="none"/><text x="15" y="1.4" stroke="none">X</text><text x="-1.4" y="-15" stroke="none">Y</text></g>"##;
+    let size = [hi[0] - lo[0], hi[1] - lo[1], hi[2] - lo[2]];
+    let _ = write!(
+        s,
+        r#"<text x="{:.1}" y="{:.1}">blank {:.1} x {:.1} x {:.1} mm; top face Z0; {} up</text></svg>"#,
+        x0 + 3.0,
+        y0 + h - 4.0,
+        size[0],
+        size[1],
+        size[2],
+        if setup.part_from_work.iso.rotation.transform_vector(&nalgebra::Vector3::z()).z < 0.0 {
+            "bone side"
+        } else {
+            "outer side"
+        }
+    );
+    s
+}

@@ -1,0 +1,96 @@
+//! The deviation map, and sections across the rim.
+
+use nalgebra::Vector3;
+
+use crate::model::{BoneSurface, Frame, Implant, Mesh, Part};
+
+use super::pictures::camera_along;
+use super::raster::{Camera, Picture, Scene};
+use super::section::{Plane, cut, draw};
+
+/// Blue for a gouge, green at zero, red for material left on; grey where excluded. Full colour at the tolerance.
+pub fn colour_of(deviation_mm: f64, tolerance_mm: f64) -> [f64; 3] {
+    if deviation_mm.is_nan() {
+        return [0.6, 0.6, 0.6];
+    }
+    let t = (deviation_mm / tolerance_mm).clamp(-1.0, 1.0);
+    if t >= 0.0 { [0.25 + 0.7 * t, 0.75 * (1.0 - t), 0.25 * (1.0 - t)] } else { [0.25 * (1.0 + t), 0.75 * (1.0 + t), 0.25 - 0.7 * t] }
+}
+
+/// The map from outside and from the bone's side.
+pub fn maps(implant: &Implant, deviation_mm: &[f32], tolerance_mm: f64, size: usize) -> [Picture; 2] {
+    let (lo, hi) = implant.mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
+    let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
+    let span = (hi[0] - lo[0]).max(hi[1] - lo[1]);
+    [1.0, -1.0].map(|side| {
+        let camera = Camera {
+            middle,
+            to_eye: Vector3::new(0.0, 0.0, side),
+            up: Vector3::new(0.0, 1.0, 0.0),
+            scale: 2.0 * size as f64 / (span * 1.1),
+        };
+        let mut scene = Scene::new(size * 2, size * 2, camera);
+        scene.draw(&implant.mesh, |v| {
+            colour_of(deviation_mm.get(v as usize).map_or(f64::NAN, |&d| f64::from(d)), tolerance_mm)
+        });
+        scene.picture.halved()
+    })
+}
+
+/// Sections of bone, design and milled part through the part's axis, every 45°, with the angle from part +x.
+pub fn sections(surface: &BoneSurface, implant: &Implant, milled: Option<&Mesh<Part>>) -> Vec<(f64, Picture)> {
+    let skull: Mesh<Part> = near(&surface.mesh.moved(&implant.part_from_patient), implant);
+    let (lo, hi) = implant.mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
+    let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
+    let reach = (hi[0] - lo[0]).max(hi[1] - lo[1]) + 16.0;
+    let tall = hi[2] - lo[2] + 16.0;
+    let pixels_per_mm = 860.0 / reach;
+    [0.0f64, 45.0, 90.0, 135.0]
+        .iter()
+        .map(|&deg| {
+            let (sin, cos) = deg.to_radians().sin_cos();
+            let plane =
+                Plane { origin: middle, right: Vector3::new(cos, sin, 0.0), up: Vector3::new(0.0, 0.0, 1.0) };
+            let mut picture = Picture::new(860, (tall * pixels_per_mm) as usize, [255; 3]);
+            draw(&mut picture, &cut(&skull, &plane), pixels_per_mm, [150, 120, 60]);
+            draw(&mut picture, &cut(&implant.mesh, &plane), pixels_per_mm, [20, 90, 200]);
+            if let Some(m) = milled {
+                draw(&mut picture, &cut(m, &plane), pixels_per_mm, [210, 40, 40]);
+            }
+            (deg, picture)
+        })
+        .collect()
+}
+
+/// The triangles around the implant only: the rest of the skull is far off the picture.
+fn near<F: Frame>(mesh: &Mesh<F>, implant: &Implant) -> Mesh<F> {
+    let (lo, hi) = implant.mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
+    let inside = |v: [f64; 3]| (0..3).all(|a| v[a] > lo[a] - 20.0 && v[a] < hi[a] + 20.0);
+    let keep: Vec<usize> = (0..mesh.triangles.len())
+        .filter(|&t| mesh.triangles[t].iter().any(|&v| inside(mesh.vertices[v as usize])))
+        .collect();
+    mesh.subset(&keep)
+}
+
+/// The implant in place, from outside along its axis.
+pub fn in_place(surface: &BoneSurface, implant: &Implant, size: usize) -> Picture {
+    let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
+    super::pictures::close_up(&surface.mesh, &in_patient, implant.facts.insertion_axis_lps.v(), size)
+}
+
+/// The same from inside the skull, with everything nearer than the implant cut away.
+pub fn from_inside(surface: &BoneSurface, implant: &Implant, size: usize) -> Picture {
+    let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
+    let axis = implant.facts.insertion_axis_lps.v();
+    let centre = Vector3::from(in_patient.centroid_mm());
+    let keep: Vec<usize> = (0..surface.mesh.triangles.len())
+        .filter(|&t| surface.mesh.corners(t).iter().all(|c| (c - centre).dot(&axis) > -20.0))
+        .collect();
+    let (lo, hi) = in_patient.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
+    let span = (Vector3::from(hi) - Vector3::from(lo)).norm();
+    let camera = camera_along(centre, -axis, 2.0 * size as f64 / (span * 1.25));
+    let mut scene = Scene::new(size * 2, size * 2, camera);
+    scene.draw(&surface.mesh.subset(&keep), |_| super::pictures::BONE);
+    scene.draw(&in_patient, |_| super::pictures::IMPLANT);
+    scene.picture.halved()
+}

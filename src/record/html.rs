@@ -1,0 +1,133 @@
+//! The report as one HTML file.
+
+use base64::Engine;
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use crate::formats::png;
+use crate::model::{Finding, Mesh, Patient, Point};
+
+use super::raster::Picture;
+use super::{CaseVerdict, Evidence, deviation, pictures, slices};
+
+/// A picture as the template reads it.
+#[derive(Serialize)]
+struct Figure {
+    caption: String,
+    left: String,
+    right: String,
+    data: String,
+}
+
+fn figure(caption: impl Into<String>, sides: Option<(char, char)>, picture: &Picture) -> Figure {
+    let bytes = png::png_bytes(&picture.rgb, picture.width as u32, picture.height as u32)
+        .expect("a picture has three bytes a pixel");
+    let (left, right) = sides.map_or((String::new(), String::new()), |(l, r)| (l.to_string(), r.to_string()));
+    Figure {
+        caption: caption.into(),
+        left,
+        right,
+        data: base64::engine::general_purpose::STANDARD.encode(bytes),
+    }
+}
+
+/// One part as the template reads it.
+#[derive(Serialize)]
+struct PartPage {
+    number: usize,
+    implant: serde_json::Value,
+    plan: serde_json::Value,
+    findings: Vec<Finding>,
+    milling: serde_json::Value,
+    inspection: serde_json::Value,
+    place: Vec<Figure>,
+    slices: Vec<Figure>,
+    maps: Vec<Figure>,
+    sections: Vec<Figure>,
+    programs: Vec<(String, usize)>,
+}
+
+fn json<T: Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).expect("facts are plain data")
+}
+
+/// The report; self-contained, no network, no script.
+pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
+    let in_patient: Vec<Mesh<Patient>> =
+        e.implants.iter().map(|i| i.mesh.moved(&i.part_from_patient.inverse())).collect();
+    let views: Vec<Figure> = pictures::six_views(&e.surface.mesh, &in_patient, 420)
+        .iter()
+        .map(|v| figure(v.name, Some((v.left, v.right)), &v.picture))
+        .collect();
+    let parts: Vec<PartPage> = (0..e.implants.len()).map(|n| part_page(e, n, &in_patient)).collect();
+    let parameters: Vec<(String, String)> = e
+        .parameters
+        .as_object()
+        .map(|o| {
+            o.iter()
+                .map(|(k, v)| (k.clone(), serde_json::to_string_pretty(v).expect("parameters are plain data")))
+                .collect()
+        })
+        .unwrap_or_default();
+    let numbers: Vec<(String, String)> = verdict.numbers.iter().map(|n| (n.name.clone(), n.text())).collect();
+    let mut env = Environment::new();
+    env.add_template("report.html", include_str!("report.html")).expect("the template is part of the program");
+    env.get_template("report.html")
+        .and_then(|t| {
+            t.render(Serde(serde_json::json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "pseudonym": e.scan.facts.pseudonym,
+                "verdict": verdict.verdict,
+                "reasons": verdict.reasons,
+                "numbers": numbers,
+                "scan": e.scan.facts,
+                "bone": e.bone.facts,
+                "surface": e.surface.facts,
+                "missing": e.missing.facts,
+                "views": views,
+                "parts": parts,
+                "parameters": parameters,
+            })))
+        })
+        .expect("the template fits its data")
+}
+
+fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
+    let implant = &e.implants[n];
+    let milled = e.milled.get(n).and_then(Option::as_ref);
+    let inspection = e.inspections.get(n).and_then(Option::as_ref);
+    let middle = Point::new(in_patient[n].centroid_mm());
+    let slices = slices::three_slices(&e.scan.volume, &e.surface.mesh, &e.missing.mask, in_patient, middle)
+        .iter()
+        .map(|s| figure(s.name.clone(), Some((s.left, s.right)), &s.picture))
+        .collect();
+    let maps = inspection.map_or_else(Vec::new, |i| {
+        let tolerance = i.facts.surface.tolerance_mm;
+        let [out, bone] = deviation::maps(implant, &i.vertex_deviation_mm, tolerance, 460);
+        vec![figure("outer side", None, &out), figure("bone side", None, &bone)]
+    });
+    let sections = deviation::sections(e.surface, implant, milled.map(|m| &m.mesh))
+        .iter()
+        .map(|(deg, p)| figure(format!("section at {deg:.0}° from part +x"), None, p))
+        .collect();
+    PartPage {
+        number: implant.number,
+        implant: json(&implant.facts),
+        plan: e.plans.get(n).map_or(serde_json::Value::Null, json),
+        findings: e.reviews.get(n).map_or_else(Vec::new, |r| r.findings.clone()),
+        milling: milled.map_or(serde_json::Value::Null, |m| json(&m.facts)),
+        inspection: inspection.map_or(serde_json::Value::Null, |i| json(&i.facts)),
+        place: vec![
+            figure("in place, seen from outside along the insertion axis", None, &deviation::in_place(e.surface, implant, 460)),
+            figure("from inside the skull, against the insertion axis", None, &deviation::from_inside(e.surface, implant, 460)),
+        ],
+        slices,
+        maps,
+        sections,
+        programs: e
+            .programs
+            .get(n)
+            .map_or_else(Vec::new, |p| p.iter().map(|p| (p.file.clone(), p.text.lines().count())).collect()),
+    }
+}

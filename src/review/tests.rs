@@ -1,0 +1,425 @@
+//! Each check on a part that passes and on one that must not. The parts are small closed bodies made by formula.
+
+use super::*;
+use crate::model::*;
+
+fn params(text: &str) -> Result<ReviewParams, toml::de::Error> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        review: ReviewParams,
+    }
+    toml::from_str::<File>(text).map(|f| f.review)
+}
+
+fn peek() -> ReviewParams {
+    params(include_str!("params-peek.toml")).expect("the shipped table is valid")
+}
+
+/// A body over the square ring of layers `(half side, z)`, bottom to top, closed by two lids.
+fn stack(layers: &[(f64, f64)]) -> Mesh<Part> {
+    let mut v = Vec::new();
+    for &(s, z) in layers {
+        v.extend([[-s, -s, z], [s, -s, z], [s, s, z], [-s, s, z]]);
+    }
+    let mut t = vec![[0, 2, 1], [0, 3, 2]];
+    for l in 0..layers.len() as u32 - 1 {
+        for k in 0..4u32 {
+            let (a, b) = (4 * l + k, 4 * l + (k + 1) % 4);
+            t.extend([[a, b, b + 4], [a, b + 4, a + 4]]);
+        }
+    }
+    let o = 4 * (layers.len() as u32 - 1);
+    t.extend([[o, o + 1, o + 2], [o, o + 2, o + 3]]);
+    let mesh = Mesh::new(v, t);
+    assert!(mesh.is_closed_two_manifold() && mesh.volume_mm3() > 0.0);
+    mesh
+}
+
+fn implant(mesh: Mesh<Part>) -> Implant {
+    let part_from_patient = Pose::<Part, Patient>::from_axes(
+        Dir::new([1.0, 0.0, 0.0]),
+        Dir::new([0.0, 1.0, 0.0]),
+        Dir::new([0.0, 0.0, 1.0]),
+        Point::new([10.0, 20.0, 30.0]),
+    );
+    Implant {
+        number: 1,
+        defect: 0,
+        body: mesh.clone(),
+        part_from_patient,
+        holes: vec![Hole {
+            kind: "perfusion".into(),
+            diameter_mm: 2.0,
+            centre: Point::new([0.0, 0.0, 4.0]),
+            axis: Dir::new([0.0, 0.0, 1.0]),
+            length_mm: 4.0,
+        }],
+        facts: ImplantFacts {
+            schema: "osteomill.implant/1".into(),
+            defect: 0,
+            side: "left".into(),
+            insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
+            gap_mm_nominal: 0.5,
+            thickness_mm_nominal: 4.0,
+            thickness_mm_min: 4.0,
+            draft_deg: 3.0,
+            edge_outer_mm: 0.25,
+            edge_inner_mm: 0.6,
+            concave_radius_mm_min: 1.65,
+            volume_mm3: mesh.volume_mm3(),
+            mass_g: mesh.volume_mm3() * 1.3e-3,
+            material: "peek".into(),
+            holes: Vec::new(),
+            watertight: true,
+            part_from_patient,
+            outer_area_mm2: 1600.0,
+            sinus_distance_mm: None,
+            findings: Vec::new(),
+        },
+        mesh,
+    }
+}
+
+fn tool(number: u32, kind: ToolKind, diameter_mm: f64, stick_out_mm: f64) -> Tool {
+    Tool {
+        number,
+        kind,
+        diameter_mm,
+        corner_radius_mm: if kind == ToolKind::Ball { diameter_mm / 2.0 } else { 0.0 },
+        point_angle_deg: 118.0,
+        flute_length_mm: 2.0 * diameter_mm,
+        flutes: 2,
+        shank_diameter_mm: diameter_mm - 0.1,
+        stick_out_mm,
+        holder_diameter_mm: 22.0,
+        holder_length_mm: 40.0,
+    }
+}
+
+fn plan(implant: &Implant) -> Plan {
+    let (lo, hi) = implant.body.bounds_mm().unwrap();
+    let cutting = Cutting {
+        surface_speed_m_per_min: 200.0,
+        feed_per_tooth_mm_d6: 0.05,
+        depth_over_diameter: 1.0,
+        width_over_diameter: 0.4,
+    };
+    let tab = |x: f64, y: f64| Tab {
+        centre: Point::new([20.0 * x, 20.0 * y, 2.0]),
+        outward_xy: [x, y],
+        width_mm: 7.0,
+        z_min_mm: 1.0,
+        z_max_mm: 3.0,
+    };
+    Plan {
+        schema: "osteomill.plan/1".into(),
+        material_key: "peek".into(),
+        material: Material {
+            name: "PEEK".into(),
+            implant_standard: "ASTM F2026".into(),
+            density_g_per_cm3: 1.3,
+            youngs_modulus_gpa: 3.6,
+            coolant: "dry".into(),
+            rough: cutting.clone(),
+            finish: cutting.clone(),
+            drill: cutting,
+        },
+        blank: Blank { name: "plate".into(), material: "peek".into(), size_mm: [88.0, 88.0, 12.0] },
+        stock: BoxPart {
+            min_mm: Point::new([lo[0] - 24.0, lo[1] - 24.0, lo[2] - 4.0]),
+            max_mm: Point::new([hi[0] + 24.0, hi[1] + 24.0, hi[2] + 4.0]),
+        },
+        machine: MachineTool {
+            name: "mill".into(),
+            travel_min_mm: [-500.0; 3],
+            travel_max_mm: [0.0; 3],
+            rapid_mm_per_min: [20000.0; 3],
+            feed_mm_per_min_max: 10000.0,
+            acceleration_mm_per_s2: [5000.0; 3],
+            jerk_mm_per_s3: [50000.0; 3],
+            spindle_rpm_min: 200.0,
+            spindle_rpm_max: 20000.0,
+            tool_change_s: 4.0,
+        },
+        setups: Vec::new(),
+        fixtures: Vec::new(),
+        pins: Vec::new(),
+        tabs: vec![tab(1.0, 0.0), tab(0.0, 1.0), tab(-1.0, 0.0), tab(0.0, -1.0)],
+        lane_mm: 10.0,
+        tools: [
+            ("rough".to_string(), tool(1, ToolKind::Flat, 8.0, 35.0)),
+            ("finish".to_string(), tool(11, ToolKind::Ball, 6.0, 30.0)),
+            ("rim".to_string(), tool(31, ToolKind::Ball, 3.0, 16.0)),
+            ("drill".to_string(), tool(51, ToolKind::Drill, 2.0, 30.0)),
+        ]
+        .into(),
+        rough_allowance_mm: 0.5,
+        scallop_mm: 0.008,
+        findings: Vec::new(),
+    }
+}
+
+/// Walls narrow inwards: 19.8 mm at the bone side, 20 at the outer.
+fn good() -> Implant {
+    implant(stack(&[(19.8, 0.0), (20.0, 4.0)]))
+}
+
+fn review(change: impl FnOnce(&mut Implant, &mut Plan)) -> Review {
+    let mut part = good();
+    let mut plan = plan(&part);
+    change(&mut part, &mut plan);
+    review_design(&part, &plan, &Upstream::default(), &peek())
+}
+
+fn found<'a>(r: &'a Review, id: &str) -> Option<&'a Finding> {
+    r.findings.iter().find(|f| f.id == id)
+}
+
+#[test]
+fn a_sound_part_stops_nothing_and_asks_for_nothing() {
+    let r = review(|_, _| ());
+    assert!(!r.stops());
+    assert!(r.findings.iter().all(|f| f.severity == Severity::Note), "{:#?}", r.findings);
+    // Deflections are said even when they are small.
+    assert!(found(&r, "deflection-plate").is_some() && found(&r, "deflection-tool-rim").is_some());
+}
+
+#[test]
+fn each_broken_limit_stops_the_case_under_its_name() {
+    type Change = fn(&mut Implant, &mut Plan);
+    let cases: [(&str, Change); 16] = [
+        ("grade", |_, p| p.material.implant_standard.clear()),
+        ("material-mismatch", |i, _| i.facts.material = "cp-ti".into()),
+        ("material-mismatch", |_, p| p.blank.material = "316l".into()),
+        ("not-closed", |i, _| {
+            i.mesh.triangles.pop();
+        }),
+        ("min-thickness", |i, _| i.facts.thickness_mm_min = 2.99),
+        ("min-thickness", |i, _| i.facts.thickness_mm_min = f64::NAN),
+        ("concave-radius", |i, _| i.facts.concave_radius_mm_min = 1.6),
+        ("envelope-nominal-thickness", |i, _| i.facts.thickness_mm_nominal = 7.0),
+        ("envelope-nominal-gap", |i, _| i.facts.gap_mm_nominal = 1.6),
+        ("envelope-outer-area", |i, _| i.facts.outer_area_mm2 = 15100.0),
+        ("hole-edge", |i, _| i.holes[0].centre = Point::new([16.0, 0.0, 4.0])),
+        ("hole-axis", |i, _| i.holes[0].axis = Dir::new([0.1, 0.0, 1.0])),
+        ("stock-margin", |_, p| p.stock.max_mm = Point::new([30.0, 44.0, 8.0])),
+        ("tool-reach", |_, p| p.tools.get_mut("rim").unwrap().stick_out_mm = 9.0),
+        ("shank", |_, p| p.tools.get_mut("rim").unwrap().shank_diameter_mm = 6.0),
+        ("sinus-distance", |i, _| i.facts.sinus_distance_mm = Some(1.9)),
+    ];
+    for (id, change) in cases {
+        let r = review(change);
+        let f = found(&r, id).unwrap_or_else(|| panic!("{id} in {:#?}", r.findings));
+        assert_eq!(f.severity, Severity::Stop, "{id}");
+        assert!(r.stops() && r.findings[0].severity == Severity::Stop, "worst first");
+    }
+}
+
+#[test]
+fn holes_near_the_rim_or_each_other_are_named_with_their_place() {
+    // 20 mm half side, 1 mm radius: 4.5 mm of wall at x = 14.5, which is above 2 D and below 5 mm.
+    let r = review(|i, _| i.holes[0].centre = Point::new([14.5, 0.0, 4.0]));
+    let f = found(&r, "hole-edge").unwrap();
+    assert_eq!(f.severity, Severity::Change);
+    assert!((f.measured.unwrap() - 4.5).abs() < 0.11, "{f:?}");
+    assert_eq!(f.place_lps_mm, Some([24.5, 20.0, 34.0]), "patient frame");
+    let r = review(|i, _| {
+        let mut second = i.holes[0].clone();
+        second.centre = Point::new([4.0, 0.0, 4.0]);
+        i.holes.push(second);
+    });
+    let f = found(&r, "hole-web").unwrap();
+    assert!((f.measured.unwrap() - 2.0).abs() < 1e-9 && f.severity == Severity::Stop);
+}
+
+#[test]
+fn a_waist_is_an_undercut_and_noise_is_not() {
+    let with = |waist: f64| {
+        let part = implant(stack(&[(20.0, 0.0), (waist, 2.0), (20.0, 4.0)]));
+        let plan = plan(&part);
+        let r = review_design(&part, &plan, &Upstream::default(), &peek());
+        found(&r, "undercut").cloned()
+    };
+    let f = with(19.5).expect("half a millimetre of waist");
+    assert_eq!(f.severity, Severity::Stop);
+    // All four flared walls: 4 x 2 x 40 mm x 2.06 mm.
+    assert!((f.measured.unwrap() - 4.0 * 2.0 * 39.5 * 2.0616).abs() < 5.0, "{f:?}");
+    assert!(with(19.99).is_none(), "10 um of waist are below the limit");
+    assert!(with(20.0).is_none());
+}
+
+#[test]
+fn deflection_is_the_closed_form_and_has_three_answers() {
+    // Rods and discs as in handbooks: D3 L15 1.15 um/N, D6 L30 0.58; a PEEK disc of 40 mm radius and 4 mm.
+    assert!((deflection::tool_um_per_n(&tool(1, ToolKind::Ball, 3.0, 15.0)) - 1.15).abs() < 0.01);
+    assert!((deflection::tool_um_per_n(&tool(1, ToolKind::Ball, 6.0, 30.0)) - 0.576).abs() < 0.01);
+    let d: f64 = 3600.0 * 64.0 / (12.0 * 0.91);
+    let disc = 1600.0 * 3.3 / (16.0 * std::f64::consts::PI * 1.3 * d) * 1e3;
+    assert!((deflection::disc_um_per_n(40.0, 4.0, 3.6) - disc).abs() < 1e-9);
+    assert!(
+        (deflection::tab_um_per_n(10.0, 7.0, 2.0, 3.6) - 1000.0 / (12.0 * 3600.0 * 7.0 * 8.0 / 12.0) * 1e3)
+            .abs()
+            < 1e-9
+    );
+    let severity = |stick_out: f64| {
+        let r = review(|_, p| p.tools.get_mut("rim").unwrap().stick_out_mm = stick_out);
+        found(&r, "deflection-tool-rim").unwrap().severity
+    };
+    // 2 N on D3: 1.15 um/N at 15 mm, with the cube of the length: 2.8, 18.4 and 43.6 um.
+    assert_eq!([16.0, 30.0, 40.0].map(severity), [Severity::Note, Severity::Change, Severity::Stop]);
+    let r = review(|_, p| p.tabs.clear());
+    assert_eq!(found(&r, "deflection-plate").unwrap().severity, Severity::Stop, "a plate on nothing");
+}
+
+fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
+    let grid = Grid {
+        dims: [10, 10, 10],
+        spacing_mm: [0.5, 0.5, 1.0],
+        origin_lps_mm: Point::new([0.0; 3]),
+        axes_lps: [Dir::new([1.0, 0.0, 0.0]), Dir::new([0.0, 1.0, 0.0]), Dir::new([0.0, 0.0, 1.0])],
+    };
+    let scan = ScanFacts {
+        schema: "osteomill.scan/1".into(),
+        pseudonym: "0123456789ab".into(),
+        series: "0123456789ab".into(),
+        modality: "CT".into(),
+        scanner: String::new(),
+        kernel: String::new(),
+        slices: 10,
+        grid,
+        hu_min: -1000,
+        hu_max: 2000,
+        chosen_because: "only one".into(),
+        findings: vec![Finding::new("tilt", Severity::Review, "tilted")],
+    };
+    let bone = BoneFacts {
+        schema: "osteomill.bone/1".into(),
+        threshold_hu: 226.0,
+        kept_mm3: 1e5,
+        components: 1,
+        dropped: Vec::new(),
+        threshold_offset_mm_p5: 0.5,
+        threshold_offset_mm_p50: 0.7,
+        threshold_offset_mm_p95: 1.0,
+        shift_mm_per_50_hu: 0.2,
+        findings: vec![Finding::new("metal", Severity::Note, "none")],
+    };
+    let surface = SurfaceFacts {
+        schema: "osteomill.surface/1".into(),
+        triangles: 100,
+        vertices: 50,
+        closed_two_manifold: true,
+        euler_number: 2,
+        pieces: 1,
+        area_mm2: 1e4,
+        volume_mm3: 1e5,
+        cap_area_mm2: [0.0; 6],
+        nudged_voxels: 0,
+        findings: Vec::new(),
+    };
+    let defects = DefectFacts {
+        schema: "osteomill.defects/1".into(),
+        defects: vec![Defect {
+            area_mm2: 1600.0,
+            centroid_lps_mm: Point::new([1.0, 2.0, 3.0]),
+            site: "right frontal".into(),
+            sigma_mm_p50: 0.3,
+            sigma_mm_p95: 0.8,
+            guide_outer: "mirror 0.5".into(),
+            guide_inner: "none".into(),
+        }],
+        symmetry: Symmetry {
+            normal_lps: Dir::new([1.0, 0.0, 0.0]),
+            offset_mm: 0.0,
+            residual_mm_p50: 0.4,
+            residual_mm_p95: 1.2,
+        },
+        findings: vec![Finding::new("sinus-open", Severity::Stop, "open")],
+    };
+    (scan, bone, surface, defects)
+}
+
+#[test]
+fn every_upstream_finding_is_there_and_the_worst_stands_first() {
+    let part = good();
+    let (scan, bone, surface, defects) = upstream_facts();
+    let r = review_part(&part, &plan(&part), &scan, &bone, &surface, &defects, &peek());
+    for id in ["tilt", "metal", "sinus-open"] {
+        assert!(found(&r, id).is_some(), "{id}");
+    }
+    assert_eq!(r.findings[0].id, "sinus-open");
+    assert!(r.findings.windows(2).all(|w| w[0].severity >= w[1].severity));
+}
+
+#[test]
+fn an_unfit_scan_or_an_uncertain_fill_asks_for_a_person() {
+    let part = good();
+    let (scan, bone, surface, defects) = upstream_facts();
+    let with = |change: &dyn Fn(&mut ScanFacts, &mut BoneFacts, &mut SurfaceFacts, &mut DefectFacts)| {
+        let (mut s, mut b, mut f, mut d) = (scan.clone(), bone.clone(), surface.clone(), defects.clone());
+        change(&mut s, &mut b, &mut f, &mut d);
+        review_part(&part, &plan(&part), &s, &b, &f, &d, &peek())
+    };
+    let severity = |r: &Review, id: &str| found(r, id).map(|f| f.severity);
+    assert_eq!(severity(&with(&|_, _, _, _| ()), "slice-step"), None);
+    assert_eq!(
+        severity(&with(&|s, _, _, _| s.grid.spacing_mm[2] = 1.5), "slice-step"),
+        Some(Severity::Change)
+    );
+    assert_eq!(
+        severity(&with(&|s, _, _, _| s.grid.spacing_mm[2] = 2.5), "slice-step"),
+        Some(Severity::Review)
+    );
+    assert_eq!(
+        severity(&with(&|_, b, _, _| b.shift_mm_per_50_hu = 0.4), "soft-edge"),
+        Some(Severity::Change)
+    );
+    assert_eq!(
+        severity(&with(&|_, _, f, _| f.closed_two_manifold = false), "surface-not-closed"),
+        Some(Severity::Stop)
+    );
+    assert_eq!(
+        severity(&with(&|_, _, _, d| d.defects[0].sigma_mm_p95 = 2.5), "fill-uncertain"),
+        Some(Severity::Review)
+    );
+    assert_eq!(
+        severity(&with(&|_, _, _, d| d.defects[0].sigma_mm_p95 = f64::NAN), "fill-uncertain"),
+        Some(Severity::Review)
+    );
+    assert_eq!(
+        severity(&with(&|_, _, _, d| d.symmetry.residual_mm_p95 = 1.6), "asymmetry"),
+        Some(Severity::Review)
+    );
+    assert_eq!(severity(&with(&|_, _, _, d| d.defects.clear()), "no-such-defect"), Some(Severity::Stop));
+}
+
+#[test]
+fn a_finding_is_not_said_twice_but_a_milder_one_upstream_does_not_hide_a_worse() {
+    let count = |r: &Review, id: &str| r.findings.iter().filter(|f| f.id == id).count();
+    let thin = |severity: Severity| {
+        review(|i, _| {
+            i.facts.thickness_mm_min = 2.0;
+            i.facts.findings.push(Finding::new("min-thickness", severity, "thin").measured(2.0, 3.0, "mm"));
+        })
+    };
+    assert_eq!(count(&thin(Severity::Stop), "min-thickness"), 1);
+    let r = thin(Severity::Note);
+    assert_eq!(count(&r, "min-thickness"), 2);
+    assert!(r.stops());
+}
+
+#[test]
+fn limits_that_cannot_be_are_refused_by_key_and_the_titanium_table_is_valid() {
+    params(include_str!("params-titanium.toml")).expect("valid");
+    let text = include_str!("params-peek.toml");
+    let refusal = |from: &str, to: &str| {
+        assert!(text.contains(from));
+        params(&text.replacen(from, to, 1)).unwrap_err().to_string()
+    };
+    assert!(refusal("thickness_mm_min = 3.0", "thickness_mm_min = nan").contains("review.thickness_mm_min"));
+    assert!(
+        refusal("deflection_um_stop = 25.0", "deflection_um_stop = 60.0")
+            .contains("review.deflection_um_stop")
+    );
+    assert!(refusal("undercut_mm_max = 0.02", "undercut_mm = 0.02").contains("undercut_mm"));
+}

@@ -1,0 +1,53 @@
+//! `[surface]` of the pipeline file.
+
+use serde::{Deserialize, Serialize};
+
+use super::SurfaceError;
+
+/// The table as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurfaceToml {
+    /// Separate pieces of less volume are dropped.
+    pub fragment_mm3_min: f64,
+    /// Closed cavities inside the bone of less volume are filled.
+    pub cavity_mm3_min: f64,
+    /// Cap at the top or a side of the scan above which somebody must look; the bottom is only noted.
+    pub cap_mm2_max: f64,
+}
+
+/// What the room works with: [`SurfaceToml`] whose numbers make sense.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "SurfaceToml", into = "SurfaceToml")]
+pub struct SurfaceParams(SurfaceToml);
+
+impl std::ops::Deref for SurfaceParams {
+    type Target = SurfaceToml;
+    fn deref(&self) -> &SurfaceToml {
+        &self.0
+    }
+}
+
+impl From<SurfaceParams> for SurfaceToml {
+    fn from(p: SurfaceParams) -> Self {
+        p.0
+    }
+}
+
+impl TryFrom<SurfaceToml> for SurfaceParams {
+    type Error = SurfaceError;
+
+    fn try_from(t: SurfaceToml) -> Result<Self, SurfaceError> {
+        let check = |key: &'static str, value: f64, max: f64| {
+            if value.is_finite() && (0.0..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(SurfaceError::Param { key, value, min: 0.0, max })
+            }
+        };
+        check("fragment_mm3_min", t.fragment_mm3_min, 1e5)?;
+        check("cavity_mm3_min", t.cavity_mm3_min, 1e5)?;
+        check("cap_mm2_max", t.cap_mm2_max, 1e5)?;
+        Ok(Self(t))
+    }
+}

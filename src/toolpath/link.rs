@@ -1,0 +1,240 @@
+//! From pieces of path to moves: order, links, entries.
+//!
+//! **Method** The nearest piece not yet cut comes next. Short links stay down: along the surface of cutter locations
+//! where it is shallow, else up, across above it, and down. Long ones lift to the clearance plane. Every entry runs
+//! down along the pass itself, so nothing is plunged into and no lead can cut into the part.
+//!
+//! **Guarantees** Rapids are vertical or at clearance height; a rapid down ends above what roughing may have left.
+
+use crate::model::Move;
+
+use super::plane::{Lowered, Plane};
+use super::raster::{Chords, Piece, follow};
+
+/// Height of what may still stand under a tool, per lattice node.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The lattice.
+    pub plane: Plane,
+    /// Highest stock that a tool of the radius this was made for can meet, mm.
+    pub z_mm: Vec<f64>,
+    /// Height off the lattice: top of the blank.
+    pub outside_mm: f64,
+}
+
+impl Standing {
+    /// Highest stock under a tool on the axis `(x, y)`.
+    pub fn at(&self, x: f64, y: f64) -> f64 {
+        let (i, j) = ((x - self.plane.origin[0]) / self.plane.step, (y - self.plane.origin[1]) / self.plane.step);
+        if i < 0.0 || j < 0.0 || i > (self.plane.nx - 1) as f64 || j > (self.plane.ny - 1) as f64 {
+            return self.outside_mm;
+        }
+        let mut top = f64::NEG_INFINITY;
+        for a in [i.floor(), i.ceil()] {
+            for b in [j.floor(), j.ceil()] {
+                top = top.max(self.z_mm[b as usize * self.plane.nx + a as usize]);
+            }
+        }
+        top
+    }
+}
+
+/// Heights and lengths of entries and links.
+#[derive(Clone, Copy, Debug)]
+pub struct Leads {
+    /// Travels happen here, mm.
+    pub clearance_mm: f64,
+    /// A rapid down ends this far above standing stock, mm.
+    pub gap_mm: f64,
+    /// Height above the pass at which its ramp begins: the skin to go through, mm.
+    pub ramp_height_mm: f64,
+    /// Length of the ramp along the pass, mm.
+    pub ramp_mm: f64,
+    /// Longest link that stays down, mm.
+    pub stay_mm: f64,
+    /// Longest link that follows the surface, mm.
+    pub follow_mm: f64,
+}
+
+/// Writes moves.
+pub struct Linker<'a> {
+    cl: Lowered<'a>,
+    standing: &'a Standing,
+    leads: Leads,
+    chords: Chords,
+    /// What has been written.
+    pub moves: Vec<Move>,
+    at: Option<[f64; 3]>,
+}
+
+impl<'a> Linker<'a> {
+    /// Begins at the clearance plane.
+    pub fn new(cl: Lowered<'a>, standing: &'a Standing, leads: Leads, chords: Chords) -> Self {
+        Self { cl, standing, leads, chords, moves: vec![], at: None }
+    }
+
+    /// All pieces, nearest first; ends at the clearance plane.
+    pub fn pieces(&mut self, pieces: Vec<Piece>) {
+        let mut left: Vec<Option<Piece>> = pieces.into_iter().map(Some).collect();
+        let mut remaining = left.len();
+        while remaining > 0 {
+            let (k, turn) = self.nearest(&left);
+            let piece = left[k].take().expect("the nearest is one that is left");
+            self.piece(turned(piece, turn));
+            remaining -= 1;
+        }
+        self.lift();
+    }
+
+    /// Number of the nearest piece left and how to turn it: start at vertex `t`, or backwards from its end.
+    fn nearest(&self, left: &[Option<Piece>]) -> (usize, Turn) {
+        let mut best = (f64::INFINITY, 0, Turn::Asis);
+        for (k, piece) in left.iter().enumerate() {
+            let Some(piece) = piece else { continue };
+            let Some(at) = self.at else { return (k, Turn::Asis) };
+            let distance = |p: &[f64; 3]| {
+                // Downwards is preferred to sideways: the levels of one wall follow one another.
+                (p[0] - at[0]).hypot(p[1] - at[1]) + 0.5 * (p[2] - at[2]).abs()
+            };
+            let mut offer = |d: f64, turn: Turn| {
+                if d < best.0 {
+                    best = (d, k, turn);
+                }
+            };
+            if piece.closed {
+                for (v, p) in piece.points.iter().enumerate().step_by(4) {
+                    offer(distance(p), Turn::StartAt(v));
+                }
+            } else {
+                offer(distance(&piece.points[0]), Turn::Asis);
+                offer(distance(piece.points.last().expect("a piece has points")), Turn::Backwards);
+            }
+        }
+        (best.1, best.2)
+    }
+
+    /// One pass, entered and left at its last point.
+    pub fn piece(&mut self, piece: Piece) {
+        let points = &piece.points;
+        let Some(first) = points.first() else { return };
+        let followed = self.at.is_some_and(|at| self.follow_to(at, *first));
+        if !followed {
+            self.enter(points);
+        }
+        self.moves.extend(points.iter().skip(1).map(|p| Move::Cut(*p)));
+        self.at = points.last().copied();
+    }
+
+    /// Straight up to clearance.
+    pub fn lift(&mut self) {
+        if let Some(at) = self.at.take() {
+            self.moves.push(Move::Rapid([at[0], at[1], self.leads.clearance_mm]));
+        }
+    }
+
+    fn follow_to(&mut self, at: [f64; 3], to: [f64; 3]) -> bool {
+        let far = (to[0] - at[0]).hypot(to[1] - at[1]);
+        if far > self.leads.follow_mm || (to[2] - at[2]).abs() > far {
+            return false;
+        }
+        let Some(path) = follow(&self.cl, [at[0], at[1]], [to[0], to[1]], &self.chords) else { return false };
+        // A link that climbs is not a link along a shallow surface.
+        let top = at[2].max(to[2]) + 0.5 * far;
+        if path.iter().any(|p| p[2] > top) {
+            return false;
+        }
+        self.moves.extend(path.iter().skip(1).map(|p| Move::Cut(*p)));
+        self.moves.push(Move::Cut(to));
+        true
+    }
+
+    /// Gets the tool to the first point: across, down to the ramp's top, down along the pass.
+    fn enter(&mut self, points: &[[f64; 3]]) {
+        let ramp = ramp(points, self.leads.ramp_mm, self.leads.ramp_height_mm);
+        let top = *ramp.last().expect("a ramp has its foot at least");
+        if !self.hop(top) {
+            self.lift();
+            self.moves.push(Move::Rapid([top[0], top[1], self.leads.clearance_mm]));
+            let safe = self.standing.at(top[0], top[1]) + self.leads.gap_mm;
+            if safe > top[2] {
+                self.moves.push(Move::Rapid([top[0], top[1], safe.min(self.leads.clearance_mm)]));
+                self.moves.push(Move::Cut(top));
+            } else {
+                self.moves.push(Move::Rapid([top[0], top[1], (top[2] + self.leads.gap_mm).min(self.leads.clearance_mm)]));
+                self.moves.push(Move::Cut(top));
+            }
+        }
+        self.moves.extend(ramp.iter().rev().skip(1).map(|p| Move::Plunge(*p)));
+    }
+
+    /// Up, across just above the surface, down, at feed. False where that is too far or too high.
+    fn hop(&mut self, to: [f64; 3]) -> bool {
+        let Some(at) = self.at else { return false };
+        let far = (to[0] - at[0]).hypot(to[1] - at[1]);
+        if far > self.leads.stay_mm {
+            return false;
+        }
+        let n = (far / 0.1).ceil() as usize + 1;
+        let mut top = at[2].max(to[2]);
+        for k in 0..=n {
+            let t = k as f64 / n as f64;
+            let z = self.cl.z(at[0] + (to[0] - at[0]) * t, at[1] + (to[1] - at[1]) * t);
+            // Between samples 0.1 mm apart the surface may rise by this much more.
+            top = top.max(z + 0.2);
+        }
+        if top - at[2].min(to[2]) > 3.0 {
+            return false;
+        }
+        self.moves.push(Move::Cut([at[0], at[1], top]));
+        self.moves.push(Move::Cut([to[0], to[1], top]));
+        self.moves.push(Move::Cut(to));
+        true
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Turn {
+    Asis,
+    Backwards,
+    StartAt(usize),
+}
+
+fn turned(mut piece: Piece, turn: Turn) -> Piece {
+    match turn {
+        Turn::Asis => {}
+        Turn::Backwards => piece.points.reverse(),
+        Turn::StartAt(v) => {
+            // The last point of a closed piece repeats the first.
+            piece.points.pop();
+            piece.points.rotate_left(v);
+            let first = piece.points[0];
+            piece.points.push(first);
+        }
+    }
+    piece
+}
+
+/// The beginning of a pass, raised more and more: foot first.
+fn ramp(points: &[[f64; 3]], length_mm: f64, height_mm: f64) -> Vec<[f64; 3]> {
+    let mut out = vec![points[0]];
+    let mut gone = 0.0;
+    for w in points.windows(2) {
+        let d = (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]);
+        if d <= 0.0 {
+            continue;
+        }
+        if gone + d >= length_mm {
+            let t = (length_mm - gone) / d;
+            let p: [f64; 3] = std::array::from_fn(|k| w[0][k] + (w[1][k] - w[0][k]) * t);
+            out.push([p[0], p[1], p[2] + height_mm]);
+            return out;
+        }
+        gone += d;
+        out.push([w[1][0], w[1][1], w[1][2] + height_mm * gone / length_mm]);
+    }
+    // A short pass: the top of the ramp stands over its end.
+    let last = *out.last().expect("begun with one");
+    let end = points.last().expect("a pass has points");
+    out.push([last[0], last[1], end[2] + height_mm]);
+    out
+}

@@ -1,0 +1,150 @@
+//! A simple height map of the blank that the tests mill, to see what the moves do on their way.
+
+use crate::model::*;
+
+use super::cutter::Cutter;
+use super::plate::{PEEK_FORM, params};
+use super::scene::Scene;
+use super::*;
+
+/// Blank as seen along one setup's tool axis.
+struct HeightMap {
+    plane: Plane,
+    z: Vec<f64>,
+}
+
+impl HeightMap {
+    fn new(scene: &Scene, step: f64) -> Self {
+        let plane = Plane::over(
+            [scene.stock_lo[0], scene.stock_lo[1]],
+            [scene.stock_hi[0], scene.stock_hi[1]],
+            step,
+        );
+        Self { plane, z: vec![scene.stock_hi[2]; plane.len()] }
+    }
+
+    /// Volume taken, mm³, how deep the cutter stood in stock, and with what share of its disc.
+    fn cut(&mut self, cutter: &Cutter, tip: [f64; 3], remove: bool) -> (f64, f64, f64) {
+        let p = &self.plane;
+        let range = |a: usize, n: usize| {
+            let lo = ((tip[a] - cutter.radius_mm - p.origin[a]) / p.step).ceil().max(0.0) as usize;
+            let hi = ((tip[a] + cutter.radius_mm - p.origin[a]) / p.step).floor();
+            lo..if hi < 0.0 { 0 } else { (hi as usize + 1).min(n) }
+        };
+        let (mut taken, mut depth) = (0.0, 0.0f64);
+        let (mut met, mut all) = (0, 0);
+        for j in range(1, p.ny) {
+            for i in range(0, p.nx) {
+                let at = j * p.nx + i;
+                let q = p.xy(at);
+                let rho = (q[0] - tip[0]).hypot(q[1] - tip[1]);
+                if rho > cutter.radius_mm {
+                    continue;
+                }
+                let z = tip[2] + cutter.rise_mm(rho);
+                all += 1;
+                if self.z[at] > z {
+                    met += usize::from(self.z[at] > z + 0.05);
+                    taken += (self.z[at] - z) * p.step * p.step;
+                    depth = depth.max(self.z[at] - z);
+                    if remove {
+                        self.z[at] = z;
+                    }
+                }
+            }
+        }
+        (taken, depth, f64::from(met as u32) / f64::from((all as u32).max(1)))
+    }
+}
+
+fn steps(from: [f64; 3], to: [f64; 3], step: f64) -> impl Iterator<Item = [f64; 3]> {
+    let l = (0..3).map(|k| (to[k] - from[k]).powi(2)).sum::<f64>().sqrt();
+    let n = (l / step).ceil().max(1.0) as usize;
+    (1..=n).map(move |k| std::array::from_fn(|c| from[c] + (to[c] - from[c]) * k as f64 / n as f64))
+}
+
+#[test]
+fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_part_and_tabs_alone() {
+    let implant = PEEK_FORM.implant(0);
+    let plan = PEEK_FORM.plan(6);
+    let params = params();
+    let operations = make_operations(&implant, &plan, &params, &Silent).unwrap();
+    for setup in &plan.setups {
+        let scene = Scene::new(&implant, &plan, setup).unwrap();
+        let mut map = HeightMap::new(&scene, 0.25);
+        for op in operations.iter().filter(|o| o.setup == setup.number) {
+            let tool = plan.tools.values().find(|t| t.number == op.tool).unwrap();
+            let cutter = Cutter { radius_mm: tool.radius_mm(), corner_mm: tool.corner_radius_mm };
+            let roughs = op.name == "rough";
+            let layer = plan.material.rough.depth_over_diameter * tool.diameter_mm;
+            let layer = layer.min(params.rough_layer_mm_max);
+            assert!(matches!(op.moves[0], Move::Rapid(_)), "{}: begins with a rapid", op.name);
+            let mut at = [0.0, 0.0, setup.clearance_z_mm];
+            let (mut widest, mut deepest, mut sheer) = (0f64, 0f64, 0f64);
+            // Volume over the last millimetre of path.
+            let mut window: Vec<(f64, f64)> = vec![];
+            for m in &op.moves {
+                match m {
+                    Move::Rapid(p) => {
+                        let vertical = p[0] == at[0] && p[1] == at[1];
+                        assert!(vertical || (p[2] >= setup.clearance_z_mm && at[2] >= setup.clearance_z_mm));
+                        for q in steps(at, *p, 0.5) {
+                            let (_, depth, _) = map.cut(&cutter, q, false);
+                            assert!(depth < 1e-6, "op{} {}: rapid {depth} mm in stock at {q:?}", op.setup, op.name);
+                        }
+                        at = *p;
+                    }
+                    Move::Cut(p) | Move::Plunge(p) => {
+                        for q in steps(at, *p, 0.25) {
+                            let far = (0..3).map(|k| (q[k] - at[k]).powi(2)).sum::<f64>().sqrt();
+                            let down = at[2] - q[2];
+                            let (taken, depth, share) = map.cut(&cutter, q, true);
+                            deepest = deepest.max(depth);
+                            // Straight down into stock: a flat has no teeth in its middle. Slivers of cusps beside
+                            // a narrow lane are met by its side.
+                            if roughs && down > 0.5 * far {
+                                sheer = sheer.max(share);
+                                assert!(share < 0.2, "op{} {}: plunge {share} at {q:?}", op.setup, op.name);
+                            }
+                            if matches!(m, Move::Cut(_)) && roughs {
+                                window.push((far, taken));
+                                let mut length = 0.0;
+                                let mut volume = 0.0;
+                                for (l, v) in window.iter().rev() {
+                                    length += l;
+                                    volume += v;
+                                    if length >= 2.0 {
+                                        break;
+                                    }
+                                }
+                                if length >= 2.0 {
+                                    widest = widest.max(volume / length / layer);
+                                }
+                            } else {
+                                window.clear();
+                            }
+                            // Never in the part: the lowered cutter itself says how low it may stand there.
+                            let lowest = scene.ground.z(&cutter, q[0], q[1]);
+                            assert!(
+                                q[2] >= lowest - 0.02 || lowest - q[2] > 1.0,
+                                "op{} {}: tip {q:?} is {} below",
+                                op.setup,
+                                op.name,
+                                lowest - q[2]
+                            );
+                            at = q;
+                        }
+                    }
+                    Move::Arc { .. } | Move::Drill { .. } => panic!("none expected"),
+                }
+            }
+            eprintln!("op{} {}: widest {widest:.2} mm, deepest {deepest:.2} mm, plunged with {sheer:.2} of the disc", op.setup, op.name);
+            if roughs {
+                // The first opening is widened from a helix, and fronts bend round corners: up to 1.6 of the width
+                // asked, over 2 mm of path, on a 0.25 mm map.
+                let asked = plan.material.rough.width_over_diameter * tool.diameter_mm;
+                assert!(widest <= 1.6 * asked, "{widest} mm wide, {asked} asked");
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+(line 9: arc-radius: cannot reach over a chord)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G0 X-10. Y-10.
+G2 X0. R4. F500.
+G0 Z20.
+M5
+M30

@@ -1,0 +1,13 @@
+(line 10: arc-radius: starts at radius 5.0010)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G0 X-10. Y-10.
+G1 F500.
+G2 X-5. Y-5. I5. J0.1
+G0 Z20.
+M5
+M30

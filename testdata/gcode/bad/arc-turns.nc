@@ -1,0 +1,10 @@
+(line 9: bad-value: an arc makes 1 to 1000)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T4 M6
+G43 H4
+S8000 M3
+G0 Z20.
+G0 X-10. Y-5.
+G2 I-3. P5000 F100.
+M30

@@ -1,0 +1,14 @@
+(line 11: axis-limit: Y leaves its travel)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G0 Z50.
+G0 X0. Y148.
+G1 F500.
+G2 X8. Y148. I4. J0.
+G0 Z20.
+M5
+M30

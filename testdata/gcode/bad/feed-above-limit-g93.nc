@@ -1,0 +1,12 @@
+(line 9: feed-above-limit: F60 in G93)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G93
+G1 X-400. F60.
+G0 Z20.
+M5
+M30

@@ -1,0 +1,8 @@
+(line 9: no-program-end: without M2 or M30)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G0 Z25.

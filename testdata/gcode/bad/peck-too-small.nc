@@ -1,0 +1,11 @@
+(line 9: bad-value: makes more than 1000 pecks)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T4 M6
+G43 H4
+S8000 M3
+G0 Z20.
+G0 X15. Y4.
+G83 Z-4. R1. Q0.0001 F100.
+G80
+M30

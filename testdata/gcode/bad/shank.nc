@@ -1,0 +1,14 @@
+(line 11: shank: the shank goes)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T6 M6
+G43 H6
+S8000 M3
+G0 Z20.
+G0 X-5. Y4.
+G0 Z-9.
+G1 X-3.1 F200.
+G1 X-2.5
+G0 Z20.
+M5
+M30

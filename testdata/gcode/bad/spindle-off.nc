@@ -1,0 +1,10 @@
+(line 7: spindle-off: the spindle stands)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+G0 Z20.
+G1 X-4. F500.
+G0 Z20.
+M5
+M30

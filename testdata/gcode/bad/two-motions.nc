@@ -1,0 +1,11 @@
+(line 8: modal-clash: exclude each other)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z20.
+G0 G1 X-4. F500.
+G0 Z20.
+M5
+M30
