@@ -150,7 +150,7 @@ pub(super) fn lumen_top_mm(local: &Local, at: usize, inner_mm: f64, outer_mm: f6
         .iter()
         .filter(|(from, to)| *to < outer_mm - 0.3 && *from > inner_mm - 6.0)
         .map(|p| p.1)
-        .last()
+        .next_back()
 }
 
 fn classify(local: &Local, band: &Band, missing: &[bool]) -> Vec<Cell> {

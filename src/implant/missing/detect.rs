@@ -88,7 +88,7 @@ pub(super) fn find_defects(
                     "small-hole",
                     Severity::Note,
                     format!(
-                        "a hole of {:.1} cm2 in the vault is smaller than missing.defect_area_cm2_min = {:.1} and is \
+                        "a hole of {:.1} cm2 in the vault is smaller than reconstruction.defect_area_cm2_min = {:.1} and is \
                          not filled",
                         area_mm2 / 100.0,
                         params.defect_area_mm2_min() / 100.0

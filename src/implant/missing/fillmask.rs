@@ -60,7 +60,9 @@ fn holds(field: &BoneField<'_>, done: &Completed, to_open: &[f32], p: Vector3<f6
     if r > radius(&done.outer_mm) || r < radius(&done.inner_mm) {
         return false;
     }
-    field.sample(p).is_some_and(|s| !(s.by_mask && s.excess > 0.0))
+    // Beyond the open cells a soft voxel of the skull is its marrow, not the hole.
+    let beyond = to_open[at] > 0.0;
+    field.sample(p).is_some_and(|s| !s.by_mask || (!beyond && s.excess <= 0.0))
 }
 
 /// Smallest box of voxels around the open cells.

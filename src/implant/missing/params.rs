@@ -1,11 +1,13 @@
-//! What `[missing]` of a pipeline says.
+//! What `[reconstruction]` of a pipeline says.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A value of `[missing]` that cannot be used.
+/// A value of `[reconstruction]` that cannot be used.
 #[derive(Debug, Error, PartialEq)]
-#[error("missing.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file")]
+#[error(
+    "reconstruction.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file"
+)]
 pub struct MissingParamError {
     /// Key in the table.
     pub key: &'static str,
@@ -17,7 +19,7 @@ pub struct MissingParamError {
     pub high: f64,
 }
 
-/// `[missing]` as it stands in the file.
+/// `[reconstruction]` as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MissingToml {
@@ -37,7 +39,7 @@ struct MissingToml {
     rim_to_border_mm_min: f64,
 }
 
-/// `[missing]`, checked; angles in rad, areas in mm².
+/// `[reconstruction]`, checked; angles in rad, areas in mm².
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "MissingToml", into = "MissingToml")]
 pub struct MissingParams {
@@ -128,30 +130,38 @@ impl From<MissingParams> for MissingToml {
 mod tests {
     use super::*;
 
-    #[derive(Deserialize)]
-    struct File {
-        missing: MissingParams,
+    const PEEK: &str = include_str!("../../../pipelines/cranial-peek.toml");
+    const TITANIUM: &str = include_str!("../../../pipelines/cranial-titanium.toml");
+
+    fn table(text: &str) -> toml::Table {
+        let mut file: toml::Table = toml::from_str(text).expect("shipped pipelines are TOML");
+        let Some(toml::Value::Table(table)) = file.remove("reconstruction") else {
+            panic!("no [reconstruction]")
+        };
+        table
     }
 
     #[test]
     fn the_shipped_tables_are_read() {
-        for text in [include_str!("params-peek.toml"), include_str!("params-titanium.toml")] {
-            let file: File = toml::from_str(text).expect("shipped tables are valid");
-            assert_eq!(file.missing.defect_area_mm2_min(), 400.0);
+        for text in [PEEK, TITANIUM] {
+            let params: MissingParams = table(text).try_into().expect("shipped tables are valid");
+            assert_eq!(params.defect_area_mm2_min(), 400.0);
         }
     }
 
     #[test]
     fn a_value_out_of_range_an_unknown_and_an_absent_key_are_refused() {
-        let good = include_str!("params-peek.toml");
-        let negative = good.replace("rim_agreement_mm = 0.5", "rim_agreement_mm = -0.5");
-        let message = toml::from_str::<File>(&negative).err().expect("refused").to_string();
-        assert!(message.contains("missing.rim_agreement_mm is -0.5"), "{message}");
-        let nan = good.replace("sinus_air_hu = -300.0", "sinus_air_hu = nan");
-        assert!(toml::from_str::<File>(&nan).is_err());
-        let unknown = format!("{good}\nrim = 1.0\n");
-        assert!(toml::from_str::<File>(&unknown).is_err());
-        let absent = good.replace("fine_gap_width_mm = 5.0", "");
-        assert!(toml::from_str::<File>(&absent).is_err());
+        let with = |key: &str, value: f64| {
+            let mut t = table(PEEK);
+            t.insert(key.into(), value.into());
+            t.try_into::<MissingParams>()
+        };
+        let message = with("rim_agreement_mm", -0.5).expect_err("refused").to_string();
+        assert!(message.contains("reconstruction.rim_agreement_mm is -0.5"), "{message}");
+        assert!(with("sinus_air_hu", f64::NAN).is_err());
+        assert!(with("rim", 1.0).is_err());
+        let mut absent = table(PEEK);
+        absent.remove("fine_gap_width_mm");
+        assert!(absent.try_into::<MissingParams>().is_err());
     }
 }

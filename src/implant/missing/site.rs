@@ -136,8 +136,8 @@ pub(super) fn findings(
             .at(place),
         );
     }
-    // Written so that NaN is a finding.
-    if !(facts.sigma_mm_p95 <= params.sigma_mm_p95_review()) {
+    // NaN is a finding too.
+    if facts.sigma_mm_p95.is_nan() || facts.sigma_mm_p95 > params.sigma_mm_p95_review() {
         out.push(
             Finding::new(
                 "low-confidence",

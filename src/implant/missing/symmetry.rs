@@ -17,6 +17,9 @@ const TRIMMED_SHARE: f64 = 0.75;
 const CAPPED_MM: f64 = 4.0;
 /// A head lies no more askew in the scanner than this, tangent (17 degrees).
 const ASKEW_MAX: f64 = 0.3;
+/// Cost of lying askew by a tangent of one, mm²: a vault nearly round from above has planes of almost equal fit, and of
+/// those the straighter one is meant. 10: five degrees weigh as much as 0.3 mm of misfit.
+const ASKEW_COST_MM2: f64 = 10.0;
 
 struct Place {
     p: Vector3<f64>,
@@ -43,7 +46,8 @@ pub(super) fn fit_symmetry(map: &VaultMap, zone: &VaultZone) -> Result<Fitted, M
         for shift_mm in [-5.0, 5.0] {
             let start = [yaw_deg.to_radians(), 0.0, centre_x + shift_mm];
             let found = descend(map, &places, start);
-            let cost = capped(&residuals(map, &places, &plane(map, found)));
+            let cost = capped(&residuals(map, &places, &plane(map, found)))
+                + ASKEW_COST_MM2 * (found[0].powi(2) + found[1].powi(2));
             let upright = found[0].abs() <= ASKEW_MAX && found[1].abs() <= ASKEW_MAX;
             if upright && best.is_none_or(|(c, _)| cost < c) {
                 best = Some((cost, found));
