@@ -26,7 +26,9 @@ pub enum ToolpathError {
         why: String,
     },
     /// The tool of a role has the wrong form.
-    #[error("tool T{number} has the role `{role}` but {found}; that role needs {needed}; correct the plan's tools")]
+    #[error(
+        "tool T{number} has the role `{role}` but {found}; that role needs {needed}; correct the plan's tools"
+    )]
     WrongTool {
         /// T number.
         number: u32,
@@ -38,7 +40,9 @@ pub enum ToolpathError {
         needed: &'static str,
     },
     /// The design has no surface that can be milled from above.
-    #[error("setup {setup} sees no surface of the part from its tool axis; check the setup's pose or the design's mesh")]
+    #[error(
+        "setup {setup} sees no surface of the part from its tool axis; check the setup's pose or the design's mesh"
+    )]
     NothingToMill {
         /// Setup number.
         setup: u32,
@@ -99,8 +103,8 @@ pub enum ToolpathError {
     },
     /// A hole that no tool of the plan drills.
     #[error(
-        "hole {hole} ({kind}) has a diameter of {diameter_mm:.3} mm but the drill T{number} has {drill_mm:.3} mm; \
-         choose the drill of that diameter"
+        "hole {hole} ({kind}) has a diameter of {diameter_mm:.3} mm but no drill of the plan has it within 0.01 mm (T{number} \
+         has {drill_mm:.3} mm); add a drill of that diameter to the plan"
     )]
     HoleDiameter {
         /// Number of the hole, counted from 1.
