@@ -103,8 +103,8 @@ pub enum ToolpathError {
     },
     /// A hole that no tool of the plan drills.
     #[error(
-        "hole {hole} ({kind}) has a diameter of {diameter_mm:.3} mm but the drill T{number} has {drill_mm:.3} mm; \
-         choose the drill of that diameter"
+        "hole {hole} ({kind}) has a diameter of {diameter_mm:.3} mm but no drill of the plan has it within 0.01 mm (T{number} \
+         has {drill_mm:.3} mm); add a drill of that diameter to the plan"
     )]
     HoleDiameter {
         /// Number of the hole, counted from 1.

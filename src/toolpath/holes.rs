@@ -7,12 +7,13 @@ use super::error::ToolpathError;
 use super::params::ToolpathParams;
 use super::scene::Scene;
 
-/// One drill cycle per hole, nearest first.
+/// One drill cycle per hole of `numbers` (from 0), nearest first.
 pub fn drill(
     implant: &Implant,
     plan: &Plan,
     scene: &Scene,
     tool: &Tool,
+    numbers: &[usize],
     params: &ToolpathParams,
 ) -> Result<Vec<Move>, ToolpathError> {
     let mut cycles = Vec::new();
@@ -21,18 +22,8 @@ pub fn drill(
     // As a surface probe: a flat of the drill's diameter finds the highest place the drill meets.
     let probe = Cutter::flat(tool.radius_mm());
     let peck_mm = plan.material.drill.depth_over_diameter * tool.diameter_mm;
-    for (k, hole) in implant.holes.iter().enumerate() {
-        let number = k + 1;
-        // 10 µm: a reamed hole of the drill's nominal size.
-        if (hole.diameter_mm - tool.diameter_mm).abs() > 0.01 {
-            return Err(ToolpathError::HoleDiameter {
-                hole: number,
-                kind: hole.kind.clone(),
-                diameter_mm: hole.diameter_mm,
-                number: tool.number,
-                drill_mm: tool.diameter_mm,
-            });
-        }
+    for &k in numbers {
+        let (hole, number) = (&implant.holes[k], k + 1);
         let axis = scene.work_from_part.turn(hole.axis).unit;
         let tilt_deg = axis[0].hypot(axis[1]).atan2(axis[2].abs()).to_degrees();
         if !(tilt_deg <= 0.01) {

@@ -19,7 +19,8 @@
 //!
 //! **Limits** Three axes: what faces away from both setups is not reached and is left as it is. Detail that passes
 //! between the probes of a chord (0.2 mm) is bounded only by the facets' size. Beside a tab the ball leaves its own
-//! fillet. Widths of cut are bounded between fronts, not where a region's first opening is widened.
+//! fillet. Widths of cut are bounded along the fronts; the step from one front into the next, at most one width long,
+//! may be as wide as the mill and runs at the feed of entries.
 
 pub mod cutter;
 pub mod drop;
@@ -143,9 +144,10 @@ pub fn make_operations(
         }
         step(5, "holes")?;
         if k == 0 && !implant.holes.is_empty() {
-            let drill = tool_of(plan, "drill", ToolKind::Drill, "drills the holes", "a twist drill")?;
-            let moves = holes::drill(implant, plan, scene, drill, params)?;
-            add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
+            for (drill, numbers) in drills(implant, plan)? {
+                let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
+                add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
+            }
         }
         cleared.push(roughed);
     }
@@ -176,7 +178,7 @@ fn tool_of<'a>(
     let tool = tool(plan, role, why)?;
     let sized = tool.diameter_mm.is_finite() && tool.diameter_mm > 0.0;
     let round = kind != ToolKind::Ball || (tool.corner_radius_mm - tool.radius_mm()).abs() < 1e-6;
-    let pointed = kind != ToolKind::Drill || (tool.point_angle_deg > 30.0 && tool.point_angle_deg <= 180.0);
+    let pointed = kind != ToolKind::Drill || is_drill(tool);
     if tool.kind != kind || !sized || !round || !pointed || tool.flutes == 0 {
         return Err(ToolpathError::WrongTool {
             number: tool.number,
@@ -189,6 +191,38 @@ fn tool_of<'a>(
         });
     }
     Ok(tool)
+}
+
+/// Each drill of the plan (roles `drill`, `drill-2` …) with the holes of its diameter, by number from 0.
+fn drills<'a>(implant: &Implant, plan: &'a Plan) -> Result<Vec<(&'a Tool, Vec<usize>)>, ToolpathError> {
+    let first =
+        tool_of(plan, "drill", ToolKind::Drill, "drills the holes", "a twist drill with its point angle")?;
+    let further =
+        plan.tools.iter().filter(|(role, t)| role.starts_with("drill-") && is_drill(t)).map(|(_, t)| t);
+    let mut out: Vec<(&Tool, Vec<usize>)> =
+        std::iter::once(first).chain(further).map(|t| (t, vec![])).collect();
+    for (k, hole) in implant.holes.iter().enumerate() {
+        // 10 µm: a hole of the drill's nominal size.
+        let fits = |t: &Tool| (hole.diameter_mm - t.diameter_mm).abs() <= 0.01;
+        match out.iter_mut().find(|(t, _)| fits(t)) {
+            Some((_, numbers)) => numbers.push(k),
+            None => {
+                return Err(ToolpathError::HoleDiameter {
+                    hole: k + 1,
+                    kind: hole.kind.clone(),
+                    diameter_mm: hole.diameter_mm,
+                    number: first.number,
+                    drill_mm: first.diameter_mm,
+                });
+            }
+        }
+    }
+    out.retain(|(_, numbers)| !numbers.is_empty());
+    Ok(out)
+}
+
+fn is_drill(tool: &Tool) -> bool {
+    tool.kind == ToolKind::Drill && tool.point_angle_deg > 30.0 && tool.point_angle_deg <= 180.0
 }
 
 fn check(plan: &Plan) -> Result<(), ToolpathError> {

@@ -271,11 +271,16 @@ struct Loud;
 impl Watch for Loud {
     fn progress(&self, _done: u64, _total: u64) {}
     fn note(&self, what: &str) {
-        // Fields 14 and 15 of stat: user and system time of the process, in hundredths of a second.
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let ticks: u64 = stat.split(' ').skip(13).take(2).filter_map(|w| w.parse::<u64>().ok()).sum();
-        eprintln!("[{:6.2} s of processor] {what}", ticks as f64 / 100.0);
+        eprintln!("[{:6.2} s of processor] {what}", processor_s());
     }
+}
+
+/// Processor time of this process, s; zero where the system does not tell.
+fn processor_s() -> f64 {
+    // Fields 14 and 15 of stat: user and system time, in hundredths of a second.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks: u64 = stat.split(' ').skip(13).take(2).filter_map(|w| w.parse::<u64>().ok()).sum();
+    ticks as f64 / 100.0
 }
 
 pub fn params() -> ToolpathParams {
@@ -344,4 +349,26 @@ fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged() {
     // Cusp 8, chord 2, facets and the overlap of two passes' ends.
     assert!(worst.0 <= 0.016, "{:.1} um left at {:?}", 1e3 * worst.0, places[worst.1]);
     assert!(least.0 >= -0.003, "{:.1} um gouged at {:?}", 1e3 * least.0, places[least.1]);
+}
+
+#[test]
+fn the_drop_cutter_says_how_quick_it_is() {
+    let implant = PEEK_FORM.implant(0);
+    let plan = PEEK_FORM.plan(0);
+    let scene = Scene::new(&implant, &plan, &plan.setups[1]).unwrap();
+    let mut random = crate::geometry::random::Random::new(9);
+    for cutter in [cutter::Cutter::ball(3.0), cutter::Cutter::ball(1.5), cutter::Cutter::flat(4.5)] {
+        let before = processor_s();
+        let n = 20_000;
+        let met = (0..n)
+            .filter(|_| {
+                scene.ground.z(&cutter, random.within(-28.0, 28.0), random.within(-28.0, 28.0)).is_finite()
+            })
+            .count();
+        let s = processor_s() - before;
+        // Other tests run beside it in the same process: the figure is a lower bound.
+        eprintln!("{cutter:?}: {:.0} points per processor second", f64::from(n) / s.max(0.01));
+        // All but the corners of the square lie over the plate.
+        assert!(met > 3 * n as usize / 4);
+    }
 }

@@ -83,6 +83,7 @@ impl Roughing<'_> {
                     && out.cleared_mm[at] <= z + depth + 1e-9
             })
             .collect();
+        let region = opened(&self.plane, &region);
         // Distance to where the axis must not go, half a node inside the last free one.
         let clear = self.plane.distance_to(|at| !region[at]);
         let pieces = components(&self.plane, &region);
@@ -173,10 +174,11 @@ impl Roughing<'_> {
         };
         let mut walker = Walker { rough: self, t: &t, mine: &mine, z, above, moves: &mut moves };
         at = walker.passes(passes, at);
-        // The border: fronts end on it and leave small cusps. Half a node inside, where the tool surely may be.
+        // The border: fronts end on it and leave small cusps. Along the outermost nodes, so that narrow places are
+        // passed too and no fin is left for the next layer's entry.
         let border: Vec<f64> =
             (0..plane.len()).map(|n| if mine[n] { -f64::from(clear[n]) } else { 0.0 }).collect();
-        let lines = level_lines(plane, &border, -1.01 * plane.step, |_| true);
+        let lines = level_lines(plane, &border, -0.99 * plane.step, |_| true);
         let lines: Vec<(usize, Vec<[f64; 2]>)> =
             lines.into_iter().map(|l| (0, simplify(&l, PASS_MM))).collect();
         at = walker.passes(lines, at);
@@ -201,17 +203,18 @@ impl Roughing<'_> {
     fn helix(&self, moves: &mut Vec<Move>, c: [f64; 2], r: f64, from: f64, to: f64) {
         let turn = std::f64::consts::TAU * r;
         let turns = (from - to) / (turn * self.ramp_rad.tan());
-        // 20 chords a turn: a roughing hole need not be round.
-        let n = (turns * 20.0).ceil().max(1.0) as usize;
+        // A roughing hole need not be round: 8 chords a turn, 20 for a wide one.
+        let chords = (8.0 * r).clamp(8.0, 20.0).ceil();
+        let n = (turns * chords).ceil().max(1.0) as usize;
         let on = |k: f64, z: f64| {
-            let (s, co) = (k / 20.0 * std::f64::consts::TAU).sin_cos();
+            let (s, co) = (k / chords * std::f64::consts::TAU).sin_cos();
             Move::Plunge([c[0] + r * co, c[1] + r * s, z])
         };
         for k in 1..=n {
             moves.push(on(k as f64, from + (to - from) * k as f64 / n as f64));
         }
         // One level turn cleans the bottom.
-        for k in 1..=20 {
+        for k in 1..=chords as usize {
             moves.push(on((n + k) as f64, to));
         }
     }
@@ -375,7 +378,7 @@ impl Walker<'_, '_> {
             // Through air: the disc about this place was cleared by an earlier pass.
             self.moves.push(Move::Plunge([p[0], p[1], self.z]));
             for p in simplify(&path, PASS_MM).iter().skip(1) {
-                self.moves.push(Move::Cut([p[0], p[1], self.z]));
+                self.moves.push(Move::Plunge([p[0], p[1], self.z]));
             }
         }
         // The step into the next front opens it and may be as wide as the mill: at the feed of entries.
@@ -401,6 +404,21 @@ impl Walker<'_, '_> {
             })
             .map(|n| n.0)
     }
+}
+
+/// The nodes that are a corner of a cell whose four corners are in the region: where fronts can pass.
+fn opened(plane: &Plane, region: &[bool]) -> Vec<bool> {
+    let mut out = vec![false; plane.len()];
+    for j in 0..plane.ny.saturating_sub(1) {
+        for i in 0..plane.nx.saturating_sub(1) {
+            let at = j * plane.nx + i;
+            let cell = [at, at + 1, at + plane.nx, at + plane.nx + 1];
+            if cell.iter().all(|&c| region[c]) {
+                cell.iter().for_each(|&c| out[c] = true);
+            }
+        }
+    }
+    out
 }
 
 /// How a pass is begun.

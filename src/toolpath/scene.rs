@@ -12,7 +12,7 @@ use super::plane::Plane;
 pub const TAB: u32 = u32::MAX - 1;
 
 /// Lattice of roughing and outline, mm: a fraction of any allowance's worth of detail.
-const LATTICE_MM: f64 = 0.3;
+const LATTICE_MM: f64 = 0.25;
 /// The tab's obstacle reaches this far into the rim, so that no ball finds a way between.
 pub const TAB_INTO_RIM_MM: f64 = 0.2;
 
