@@ -80,7 +80,10 @@ impl Work for BoneStage {
     fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Bone, StageFailure> {
         let scan: &Scan = board.get("scan");
         let bone = segment_bone(&scan.volume, &self.0, watch).map_err(failed(FailureKind::Refused))?;
-        outputs.add("bone/bone.nii.gz", formats::nifti::mask_nii_gz(&bone.mask).map_err(failed(FailureKind::Refused))?);
+        outputs.add(
+            "bone/bone.nii.gz",
+            formats::nifti::mask_nii_gz(&bone.mask).map_err(failed(FailureKind::Refused))?,
+        );
         outputs.add("bone/bone.json", json_bytes(&bone.facts));
         Ok(bone)
     }
@@ -103,7 +106,12 @@ impl Work for SurfaceStage {
     fn parameters(&self) -> Value {
         self.1.clone()
     }
-    fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<BoneSurface, StageFailure> {
+    fn work(
+        &self,
+        board: &Board,
+        outputs: &mut Outputs,
+        watch: &dyn Watch,
+    ) -> Result<BoneSurface, StageFailure> {
         let scan: &Scan = board.get("scan");
         let surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;

@@ -5,9 +5,7 @@ use serde_json::Value;
 use crate::formats;
 use crate::inspect::{FitInput, InspectParams, inspect};
 use crate::milling::{MillingParams, ProgramText, mill};
-use crate::model::{
-    Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Watch,
-};
+use crate::model::{Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Watch};
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::job_of;
 use crate::record::deviation_colour;
@@ -54,10 +52,8 @@ impl Work for MillingStage {
                 continue;
             }
             let job = job_from_text(plan, programs)?;
-            let texts: Vec<ProgramText> = programs
-                .iter()
-                .map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() })
-                .collect();
+            let texts: Vec<ProgramText> =
+                programs.iter().map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() }).collect();
             let milled = mill(&texts, &job, Some(&implant.mesh), &self.0, watch)
                 .map_err(failed(FailureKind::Refused))?;
             let folder = format!("part-{}/milling", implant.number);
@@ -117,7 +113,8 @@ impl Work for InspectStage {
             let folder = format!("part-{}/inspection", implant.number);
             outputs.add(format!("{folder}/inspection.json"), json_bytes(&inspection.facts));
             let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
-            let deviation_mm: Vec<f64> = inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
+            let deviation_mm: Vec<f64> =
+                inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
             let tolerance_mm = inspection.facts.surface.tolerance_mm;
             let rgb: Vec<[u8; 3]> = deviation_mm
                 .iter()

@@ -41,8 +41,7 @@ impl Work for PlanStage {
         let implants: &Vec<Implant> = board.get("implant");
         let mut plans = Vec::new();
         for implant in implants {
-            let plan =
-                plan_part(implant, &self.shop, &self.params).map_err(failed(FailureKind::Refused))?;
+            let plan = plan_part(implant, &self.shop, &self.params).map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("part-{}/plan.json", implant.number), json_bytes(&plan));
             plans.push(plan);
         }
@@ -171,13 +170,11 @@ impl Work for PostStage {
             let job = job_of(plan, &programs);
             let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("{folder}/job.toml"), text.into_bytes());
-            outputs.add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
+            outputs
+                .add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
             let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, self.approved)
                 .map_err(failed(FailureKind::Refused))?;
-            outputs.add(
-                format!("{folder}/setup-sheet.html"),
-                sheet.into_bytes(),
-            );
+            outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
             all.push(programs);
         }
         Ok(all)

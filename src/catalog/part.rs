@@ -37,7 +37,10 @@ impl Work for ReconstructionStage {
         let scan: &Scan = board.get("scan");
         let made = reconstruct(&scan.volume, board.get("bone"), board.get("surface"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;
-        outputs.add("reconstruction/reconstruction.nii.gz", formats::nifti::mask_nii_gz(&made.mask).map_err(failed(FailureKind::Refused))?);
+        outputs.add(
+            "reconstruction/reconstruction.nii.gz",
+            formats::nifti::mask_nii_gz(&made.mask).map_err(failed(FailureKind::Refused))?,
+        );
         outputs.add("reconstruction/defects.json", json_bytes(&made.facts));
         Ok(made)
     }

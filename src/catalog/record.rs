@@ -43,7 +43,12 @@ impl Work for RecordStage {
     fn parameters(&self) -> Value {
         self.parameters.clone()
     }
-    fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<CaseVerdict, StageFailure> {
+    fn work(
+        &self,
+        board: &Board,
+        outputs: &mut Outputs,
+        watch: &dyn Watch,
+    ) -> Result<CaseVerdict, StageFailure> {
         let scan: &Scan = board.get("scan");
         let bone: &Bone = board.get("bone");
         let surface: &BoneSurface = board.get("surface");

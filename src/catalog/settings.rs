@@ -145,7 +145,8 @@ fn apply(tables: &mut toml::Table, set: &str) -> Result<(), CatalogError> {
     let bad = |why: &str| CatalogError::Set(set.to_owned(), why.to_owned());
     let (place, text) = set.split_once('=').ok_or_else(|| bad("has no `=`"))?;
     let (table, key) = place.trim().split_once('.').ok_or_else(|| bad("names no table"))?;
-    let stage = tables.get_mut(table).and_then(toml::Value::as_table_mut).ok_or_else(|| bad("no such table"))?;
+    let stage =
+        tables.get_mut(table).and_then(toml::Value::as_table_mut).ok_or_else(|| bad("no such table"))?;
     let value = format!("v = {}", text.trim())
         .parse::<toml::Table>()
         .or_else(|_| format!("v = {:?}", text.trim()).parse::<toml::Table>())
@@ -191,6 +192,7 @@ impl PipelineFile {
 impl PipelineFile {
     /// Every table, for the record.
     pub(super) fn as_json(&self) -> Result<serde_json::Value, CatalogError> {
-        serde_json::to_value(&self.tables).map_err(|e| CatalogError::File(format!("has a value that JSON lacks: {e}")))
+        serde_json::to_value(&self.tables)
+            .map_err(|e| CatalogError::File(format!("has a value that JSON lacks: {e}")))
     }
 }

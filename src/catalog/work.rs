@@ -25,7 +25,12 @@ pub trait Work {
     ///
     /// # Errors
     /// A [`StageFailure`] that the user can act on.
-    fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Self::Out, StageFailure>;
+    fn work(
+        &self,
+        board: &Board,
+        outputs: &mut Outputs,
+        watch: &dyn Watch,
+    ) -> Result<Self::Out, StageFailure>;
 }
 
 impl<W: Work> Stage for W {
@@ -49,8 +54,10 @@ impl<W: Work> Stage for W {
         Some(postcard::to_stdvec(noun).expect("nouns are plain data"))
     }
     fn revive(&self, _: &Board, bytes: &[u8], _: &dyn Watch) -> Result<Noun, StageFailure> {
-        let noun: W::Out = postcard::from_bytes(bytes)
-            .map_err(|e| StageFailure { kind: FailureKind::Io, message: format!("the cache does not read: {e}") })?;
+        let noun: W::Out = postcard::from_bytes(bytes).map_err(|e| StageFailure {
+            kind: FailureKind::Io,
+            message: format!("the cache does not read: {e}"),
+        })?;
         Ok(Arc::new(noun))
     }
 }

@@ -104,7 +104,10 @@ pub fn batch(a: &Batch) -> Result<i32, Ended> {
         cases,
     };
     write_whole(&a.out.join("summary.json"), &json_bytes(&summary))?;
-    write_whole(&a.out.join("index.html"), index_html(&summary).map_err(|e| Ended::new(exit::IO, e))?.as_bytes())?;
+    write_whole(
+        &a.out.join("index.html"),
+        index_html(&summary).map_err(|e| Ended::new(exit::IO, e))?.as_bytes(),
+    )?;
     if a.json {
         println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data"));
     } else {
@@ -143,9 +146,7 @@ fn run_one(program: &Path, job: &Job, out: &Path) -> SummaryLine {
         Ok(output) => {
             line.exit_code = output.status.code().unwrap_or(exit::IO);
             let result: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
-            let text = |key: &str| {
-                result.as_ref().and_then(|r| r[key].as_str()).map(str::to_owned)
-            };
+            let text = |key: &str| result.as_ref().and_then(|r| r[key].as_str()).map(str::to_owned);
             line.verdict = text("verdict");
             line.reasons = result
                 .as_ref()
@@ -219,9 +220,13 @@ fn list_csv(a: &Batch) -> anyhow::Result<Vec<Job>> {
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
         let cell = |at: Option<usize>| at.and_then(|i| cells.get(i)).filter(|c| !c.is_empty()).copied();
         let name = cell(Some(case)).ok_or_else(|| anyhow!("line {} names no case", n + 1))?;
-        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
+        let plain =
+            name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
         if !plain {
-            bail!("line {}: a case name has letters, digits, `-`, `_` and `.` only, and begins with none of dots", n + 1);
+            bail!(
+                "line {}: a case name has letters, digits, `-`, `_` and `.` only, and begins with none of dots",
+                n + 1
+            );
         }
         if jobs.iter().any(|j| j.case == name) {
             bail!("line {}: case `{name}` is there twice", n + 1);
@@ -233,7 +238,9 @@ fn list_csv(a: &Batch) -> anyhow::Result<Vec<Job>> {
             scan: folder.join(scan),
             pipeline: cell(column("pipeline")).map_or_else(|| a.pipeline.clone(), |p| folder.join(p)),
             series: cell(column("series")).map(str::to_owned),
-            sets: cell(column("set")).map(|s| s.split(';').map(|s| s.trim().to_owned()).collect()).unwrap_or_default(),
+            sets: cell(column("set"))
+                .map(|s| s.split(';').map(|s| s.trim().to_owned()).collect())
+                .unwrap_or_default(),
         });
     }
     Ok(jobs)
@@ -254,5 +261,7 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4rem .7
 fn index_html(summary: &Summary) -> anyhow::Result<String> {
     let mut env = minijinja::Environment::new();
     env.add_template("index.html", INDEX)?;
-    Ok(env.get_template("index.html")?.render(minijinja::value::Serde(serde_json::json!({ "s": summary })))?)
+    Ok(env
+        .get_template("index.html")?
+        .render(minijinja::value::Serde(serde_json::json!({ "s": summary })))?)
 }

@@ -139,7 +139,10 @@ pub fn simulate(a: &Simulate) -> Result<i32, Ended> {
         }
         println!(
             "{} blocks, {:.0} s, {:.0} mm at feed, {:.0} mm at rapid",
-            result.milling.blocks, result.milling.time_s, result.milling.path_mm_cut, result.milling.path_mm_rapid
+            result.milling.blocks,
+            result.milling.time_s,
+            result.milling.path_mm_cut,
+            result.milling.path_mm_rapid
         );
     }
     Ok(result.exit_code)

@@ -183,7 +183,8 @@ fn measured_places(
     let ends = milled.line_ends.iter().zip(&compared.end_mm);
     let ends = ends.zip(&compared.end_triangle).zip(&compared.end_area_mm2);
     // Beyond its stub a believed tab is cut off before the part meets the bone.
-    let ends = ends.filter(|(((e, d), _), _)| **d <= STUB_MM || !compared.witnesses.hold(e.p_mm, **d, tolerance_mm));
+    let ends =
+        ends.filter(|(((e, d), _), _)| **d <= STUB_MM || !compared.witnesses.hold(e.p_mm, **d, tolerance_mm));
     let ends = ends.map(|(((e, _), &t), &area)| (e.p_mm.into(), design.normal(t as usize), area, false));
     moved.chain(ends).collect()
 }

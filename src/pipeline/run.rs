@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::model::Watch;
 use crate::store::{
-    CaseFile, CaseInput, OutputFile, StageRecord, StageState, StoreError, digest_bytes, digest_file, write_whole,
+    CaseFile, CaseInput, OutputFile, StageRecord, StageState, StoreError, digest_bytes, digest_file,
+    write_whole,
 };
 
 use super::memory;
@@ -257,10 +258,9 @@ mod tests {
             Some(noun.downcast_ref::<u64>().expect("a sum").to_le_bytes().to_vec())
         }
         fn revive(&self, _: &Board, bytes: &[u8], _: &dyn Watch) -> Result<Noun, StageFailure> {
-            let bytes = bytes.try_into().map_err(|_| StageFailure {
-                kind: FailureKind::Io,
-                message: "not eight bytes".into(),
-            })?;
+            let bytes = bytes
+                .try_into()
+                .map_err(|_| StageFailure { kind: FailureKind::Io, message: "not eight bytes".into() })?;
             Ok(Arc::new(u64::from_le_bytes(bytes)))
         }
     }

@@ -14,7 +14,11 @@ pub fn colour_of(deviation_mm: f64, tolerance_mm: f64) -> [f64; 3] {
         return [0.6, 0.6, 0.6];
     }
     let t = (deviation_mm / tolerance_mm).clamp(-1.0, 1.0);
-    if t >= 0.0 { [0.25 + 0.7 * t, 0.75 * (1.0 - t), 0.25 * (1.0 - t)] } else { [0.25 * (1.0 + t), 0.75 * (1.0 + t), 0.25 - 0.7 * t] }
+    if t >= 0.0 {
+        [0.25 + 0.7 * t, 0.75 * (1.0 - t), 0.25 * (1.0 - t)]
+    } else {
+        [0.25 * (1.0 + t), 0.75 * (1.0 + t), 0.25 - 0.7 * t]
+    }
 }
 
 /// The map from outside and from the bone's side.
@@ -38,7 +42,11 @@ pub fn maps(implant: &Implant, deviation_mm: &[f32], tolerance_mm: f64, size: us
 }
 
 /// Sections of bone, design and milled part through the part's axis, every 45°, with the angle from part +x.
-pub fn sections(surface: &BoneSurface, implant: &Implant, milled: Option<&Mesh<Part>>) -> Vec<(f64, Picture)> {
+pub fn sections(
+    surface: &BoneSurface,
+    implant: &Implant,
+    milled: Option<&Mesh<Part>>,
+) -> Vec<(f64, Picture)> {
     let skull: Mesh<Part> = near(&surface.mesh.moved(&implant.part_from_patient), implant);
     let (lo, hi) = implant.mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
     let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;

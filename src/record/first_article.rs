@@ -47,7 +47,10 @@ pub fn first_article(e: &Evidence) -> FirstArticle {
             part: format!("part-{}", implant.number),
             case: e.scan.facts.pseudonym.clone(),
             material: e.plans.get(n).map_or_else(String::new, |p| p.material.name.clone()),
-            material_standard: e.plans.get(n).map_or_else(String::new, |p| p.material.implant_standard.clone()),
+            material_standard: e
+                .plans
+                .get(n)
+                .map_or_else(String::new, |p| p.material.implant_standard.clone()),
             material_lot: String::new(),
             blank: e.plans.get(n).map_or_else(String::new, |p| p.blank.name.clone()),
             programs: e.programs.get(n).map_or_else(Vec::new, |p| p.iter().map(|p| p.file.clone()).collect()),

@@ -66,13 +66,16 @@ pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
         .as_object()
         .map(|o| {
             o.iter()
-                .map(|(k, v)| (k.clone(), serde_json::to_string_pretty(v).expect("parameters are plain data")))
+                .map(|(k, v)| {
+                    (k.clone(), serde_json::to_string_pretty(v).expect("parameters are plain data"))
+                })
                 .collect()
         })
         .unwrap_or_default();
     let numbers: Vec<(String, String)> = verdict.numbers.iter().map(|n| (n.name.clone(), n.text())).collect();
     let mut env = Environment::new();
-    env.add_template("report.html", include_str!("report.html")).expect("the template is part of the program");
+    env.add_template("report.html", include_str!("report.html"))
+        .expect("the template is part of the program");
     env.get_template("report.html")
         .and_then(|t| {
             t.render(Serde(serde_json::json!({
@@ -119,8 +122,16 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         milling: milled.map_or(serde_json::Value::Null, |m| json(&m.facts)),
         inspection: inspection.map_or(serde_json::Value::Null, |i| json(&i.facts)),
         place: vec![
-            figure("in place, seen from outside along the insertion axis", None, &deviation::in_place(e.surface, implant, 460)),
-            figure("from inside the skull, against the insertion axis", None, &deviation::from_inside(e.surface, implant, 460)),
+            figure(
+                "in place, seen from outside along the insertion axis",
+                None,
+                &deviation::in_place(e.surface, implant, 460),
+            ),
+            figure(
+                "from inside the skull, against the insertion axis",
+                None,
+                &deviation::from_inside(e.surface, implant, 460),
+            ),
         ],
         slices,
         maps,

@@ -107,7 +107,12 @@ pub fn report_pdf(e: &Evidence, verdict: &CaseVerdict) -> Vec<u8> {
     pen.line(MARGIN, 18.0, b"B", &format!("Case {}", e.scan.facts.pseudonym));
     pen.line(MARGIN, 15.0, b"B", &format!("Verdict: {}", word.as_str().unwrap_or_default()));
     for defect in &e.missing.facts.defects {
-        pen.line(MARGIN, 10.0, b"F", &format!("Missing bone: {}, {:.1} cm2", defect.site, defect.area_mm2 / 100.0));
+        pen.line(
+            MARGIN,
+            10.0,
+            b"F",
+            &format!("Missing bone: {}, {:.1} cm2", defect.site, defect.area_mm2 / 100.0),
+        );
     }
     pen.y -= 6.0;
     for n in &verdict.numbers {

@@ -30,8 +30,20 @@ struct Side {
 const SIDES: [Side; 6] = [
     Side { name: "from the front", to_eye: [0.0, -1.0, 0.0], up: [0.0, 0.0, 1.0], left: 'R', right: 'L' },
     Side { name: "from the back", to_eye: [0.0, 1.0, 0.0], up: [0.0, 0.0, 1.0], left: 'L', right: 'R' },
-    Side { name: "the patient's right side", to_eye: [-1.0, 0.0, 0.0], up: [0.0, 0.0, 1.0], left: 'P', right: 'A' },
-    Side { name: "the patient's left side", to_eye: [1.0, 0.0, 0.0], up: [0.0, 0.0, 1.0], left: 'A', right: 'P' },
+    Side {
+        name: "the patient's right side",
+        to_eye: [-1.0, 0.0, 0.0],
+        up: [0.0, 0.0, 1.0],
+        left: 'P',
+        right: 'A',
+    },
+    Side {
+        name: "the patient's left side",
+        to_eye: [1.0, 0.0, 0.0],
+        up: [0.0, 0.0, 1.0],
+        left: 'A',
+        right: 'P',
+    },
     Side { name: "from above", to_eye: [0.0, 0.0, 1.0], up: [0.0, -1.0, 0.0], left: 'L', right: 'R' },
     Side { name: "from below", to_eye: [0.0, 0.0, -1.0], up: [0.0, -1.0, 0.0], left: 'R', right: 'L' },
 ];
@@ -76,7 +88,8 @@ pub fn close_up(
     let (lo, hi) = implant.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
     let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
     let span = (Vector3::from(hi) - Vector3::from(lo)).norm();
-    let mut scene = Scene::new(size * 2, size * 2, camera_along(middle, to_eye, 2.0 * size as f64 / (span * 1.25)));
+    let mut scene =
+        Scene::new(size * 2, size * 2, camera_along(middle, to_eye, 2.0 * size as f64 / (span * 1.25)));
     scene.draw(skull, |_| BONE);
     scene.draw(implant, |_| IMPLANT);
     scene.picture.halved()

@@ -34,7 +34,8 @@ impl Picture {
         let steps = (b[0] - a[0]).abs().max((b[1] - a[1]).abs()).ceil().clamp(1.0, 4096.0);
         for s in 0..=steps as usize {
             let t = s as f64 / steps;
-            let (x, y) = ((a[0] + (b[0] - a[0]) * t).round() as i64, (a[1] + (b[1] - a[1]) * t).round() as i64);
+            let (x, y) =
+                ((a[0] + (b[0] - a[0]) * t).round() as i64, (a[1] + (b[1] - a[1]) * t).round() as i64);
             self.set(x, y, colour);
             self.set(x + 1, y, colour);
             self.set(x, y + 1, colour);
@@ -51,7 +52,8 @@ impl Picture {
                     let at = |dx: usize, dy: usize| {
                         u32::from(self.rgb[((2 * y + dy) * self.width + 2 * x + dx) * 3 + c])
                     };
-                    out.rgb[(y * w + x) * 3 + c] = ((at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) / 4) as u8;
+                    out.rgb[(y * w + x) * 3 + c] =
+                        ((at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) / 4) as u8;
                 }
             }
         }

@@ -56,7 +56,8 @@ pub fn three_slices(
             // The picture shows the whole slice, so it is centred on the scan.
             let origin = middle + normal * (p - middle).dot(&normal);
             let plane = Plane { origin, right: across, up };
-            let size = |d: Vector3<f64>| ((far - corner).dot(&d).abs() * PIXELS_PER_MM).ceil().max(1.0) as usize;
+            let size =
+                |d: Vector3<f64>| ((far - corner).dot(&d).abs() * PIXELS_PER_MM).ceil().max(1.0) as usize;
             let (w, h) = (size(across), size(up));
             let mut picture = Picture::new(w, h, [0; 3]);
             let mut inside = vec![false; w * h];
@@ -67,7 +68,8 @@ pub fn three_slices(
                     let at = Point::from_v(origin + d);
                     let index = g.index_from_patient(at);
                     let hu = volume.hu_at_index(index);
-                    let grey = ((hu - WINDOW_HU.0) / (WINDOW_HU.1 - WINDOW_HU.0) * 255.0).clamp(0.0, 255.0) as u8;
+                    let grey =
+                        ((hu - WINDOW_HU.0) / (WINDOW_HU.1 - WINDOW_HU.0) * 255.0).clamp(0.0, 255.0) as u8;
                     picture.set(x as i64, y as i64, [grey; 3]);
                     let ijk: [i64; 3] = index.map(|v| v.round() as i64);
                     if (0..3).all(|a| ijk[a] >= 0 && (ijk[a] as usize) < g.dims[a]) {
@@ -80,8 +82,8 @@ pub fn three_slices(
             for y in 1..h.saturating_sub(1) {
                 for x in 1..w.saturating_sub(1) {
                     let at = y * w + x;
-                    let edge = inside[at]
-                        && !(inside[at - 1] && inside[at + 1] && inside[at - w] && inside[at + w]);
+                    let edge =
+                        inside[at] && !(inside[at - 1] && inside[at + 1] && inside[at - w] && inside[at + w]);
                     if edge {
                         picture.set(x as i64, y as i64, MISSING_LINE);
                     }

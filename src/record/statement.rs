@@ -9,7 +9,8 @@ pub fn provenance_statement(
     materials: &[(String, String)],
     stages: &[(String, u32, String)],
 ) -> Vec<u8> {
-    let subject: Vec<_> = files.iter().map(|(n, d)| json!({ "name": n, "digest": { "sha256": d } })).collect();
+    let subject: Vec<_> =
+        files.iter().map(|(n, d)| json!({ "name": n, "digest": { "sha256": d } })).collect();
     let materials: Vec<_> =
         materials.iter().map(|(n, d)| json!({ "name": n, "digest": { "sha256": d } })).collect();
     let stages: Vec<_> =

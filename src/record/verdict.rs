@@ -85,7 +85,8 @@ fn asks(finding: &Finding, from_scan: bool) -> Option<(Verdict, String)> {
 pub fn judge_case(e: &Evidence) -> CaseVerdict {
     let mut asked: Vec<(Verdict, String)> = Vec::new();
     asked.extend(e.scan.facts.findings.iter().filter_map(|f| asks(f, true)));
-    let upstream = e.bone.facts.findings.iter().chain(&e.surface.facts.findings).chain(&e.missing.facts.findings);
+    let upstream =
+        e.bone.facts.findings.iter().chain(&e.surface.facts.findings).chain(&e.missing.facts.findings);
     asked.extend(upstream.filter_map(|f| asks(f, false)));
     for (n, implant) in e.implants.iter().enumerate() {
         asked.extend(implant.facts.findings.iter().filter_map(|f| asks(f, false)));

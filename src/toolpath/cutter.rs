@@ -216,7 +216,10 @@ mod tests {
                 // It comes close wherever the contact is not at the very rim of the cutter, where the profile is
                 // vertical and a lattice step of 0.02 mm may cost √(2·1.5·0.02) = 0.24 mm.
                 let near = by_force(&cutter, &v, x, y, steps / 2).unwrap();
-                assert!(got - force <= 0.02 + 4.0 * (force - near).abs().max(0.03), "{cutter:?}: {got} {force}");
+                assert!(
+                    got - force <= 0.02 + 4.0 * (force - near).abs().max(0.03),
+                    "{cutter:?}: {got} {force}"
+                );
             }
             assert!(met > 200, "{cutter:?} met only {met}");
         }

@@ -114,9 +114,8 @@ impl Ground {
                 c.box_mm[2 * a] = c.box_mm[2 * a].min(f.box_mm[2 * a]);
                 c.box_mm[2 * a + 1] = c.box_mm[2 * a + 1].max(f.box_mm[2 * a + 1]);
                 let corner = lo[a] + (if a == 0 { key % n[0] } else { key / n[0] }) as f64 * CELL_MM;
-                overhang_mm = overhang_mm
-                    .max(corner - f.box_mm[2 * a])
-                    .max(f.box_mm[2 * a + 1] - (corner + CELL_MM));
+                overhang_mm =
+                    overhang_mm.max(corner - f.box_mm[2 * a]).max(f.box_mm[2 * a + 1] - (corner + CELL_MM));
             }
         }
         let facets = keyed.into_iter().map(|(_, f)| f).collect();

@@ -26,7 +26,9 @@ pub enum ToolpathError {
         why: String,
     },
     /// The tool of a role has the wrong form.
-    #[error("tool T{number} has the role `{role}` but {found}; that role needs {needed}; correct the plan's tools")]
+    #[error(
+        "tool T{number} has the role `{role}` but {found}; that role needs {needed}; correct the plan's tools"
+    )]
     WrongTool {
         /// T number.
         number: u32,
@@ -38,7 +40,9 @@ pub enum ToolpathError {
         needed: &'static str,
     },
     /// The design has no surface that can be milled from above.
-    #[error("setup {setup} sees no surface of the part from its tool axis; check the setup's pose or the design's mesh")]
+    #[error(
+        "setup {setup} sees no surface of the part from its tool axis; check the setup's pose or the design's mesh"
+    )]
     NothingToMill {
         /// Setup number.
         setup: u32,

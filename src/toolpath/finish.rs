@@ -183,7 +183,12 @@ impl Finishing<'_> {
     }
 
     /// Passes with half the spacing where `wanted` holds (work x and y).
-    pub fn again(&self, tool: &Tool, field: &Field, wanted: &(dyn Fn([f64; 2]) -> bool + Sync)) -> [Vec<Piece>; 2] {
+    pub fn again(
+        &self,
+        tool: &Tool,
+        field: &Field,
+        wanted: &(dyn Fn([f64; 2]) -> bool + Sync),
+    ) -> [Vec<Piece>; 2] {
         let cl = self.lowered(tool, Grade::Finish);
         let chords = self.chords(Grade::Finish);
         let spacing = 0.5 * spacing_mm(cl.radius_mm, self.scallop_mm);
@@ -197,7 +202,8 @@ impl Finishing<'_> {
         };
         let shallow = raster(&cl, field, &band, &chords);
         let masked = |at: usize| nodes[at];
-        let steep_wanted = (0..field.plane.len()).any(|at| masked(at) && f64::from(field.slope[at]) >= rise(45.0));
+        let steep_wanted =
+            (0..field.plane.len()).any(|at| masked(at) && f64::from(field.slope[at]) >= rise(45.0));
         let steep = if steep_wanted {
             let levels = Levels {
                 z_mm: self.levels(field, rise(45.0), spacing * 0.7),

@@ -38,7 +38,8 @@ pub fn march(plane: &Plane, region: &[bool], seeds: &[(usize, f64)]) -> Vec<f64>
             let tx = least((i > 0).then(|| b - 1), (i + 1 < plane.nx).then(|| b + 1));
             let ty = least((j > 0).then(|| b - plane.nx), (j + 1 < plane.ny).then(|| b + plane.nx));
             let (a, c) = (tx.min(ty), tx.max(ty));
-            let new = if c - a < h { 0.5 * (a + c + (2.0 * h * h - (a - c) * (a - c)).sqrt()) } else { a + h };
+            let new =
+                if c - a < h { 0.5 * (a + c + (2.0 * h * h - (a - c) * (a - c)).sqrt()) } else { a + h };
             if new < t[b] - 1e-12 {
                 t[b] = new;
                 heap.push(Reverse(((new * 1e6) as u64, b)));
@@ -50,7 +51,12 @@ pub fn march(plane: &Plane, region: &[bool], seeds: &[(usize, f64)]) -> Vec<f64>
 
 /// Level lines of `value` (finite on the region) at `level`, over cells whose four nodes satisfy `on`. The side below
 /// the level is on the left. Closed lines repeat their first point.
-pub fn level_lines(plane: &Plane, value: &[f64], level: f64, on: impl Fn(usize) -> bool) -> Vec<Vec<[f64; 2]>> {
+pub fn level_lines(
+    plane: &Plane,
+    value: &[f64],
+    level: f64,
+    on: impl Fn(usize) -> bool,
+) -> Vec<Vec<[f64; 2]>> {
     let nx = plane.nx;
     let above = |at: usize| value[at] > level;
     let mut place: BTreeMap<usize, [f64; 2]> = BTreeMap::new();

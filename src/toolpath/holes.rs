@@ -46,13 +46,21 @@ pub fn drill(
         let centre = scene.work_from_part.apply(hole.centre).mm;
         let top = scene.ground.z(&probe, centre[0], centre[1]);
         if !top.is_finite() {
-            return Err(ToolpathError::HoleBeside { hole: number, kind: hole.kind.clone(), setup: scene.setup });
+            return Err(ToolpathError::HoleBeside {
+                hole: number,
+                kind: hole.kind.clone(),
+                setup: scene.setup,
+            });
         }
         // Both mouths, and the outer surface's slope across the hole, taken from the design itself.
         let far = far_surface_mm(implant, scene, centre, tool.radius_mm()).min(centre[2]).min(top);
         let bottom_z = far - point_mm - params.drill_overtravel_mm;
         if bottom_z < scene.stock_lo[2] {
-            return Err(ToolpathError::DeepHole { hole: number, needed_mm: bottom_z, stock_mm: scene.stock_lo[2] });
+            return Err(ToolpathError::DeepHole {
+                hole: number,
+                needed_mm: bottom_z,
+                stock_mm: scene.stock_lo[2],
+            });
         }
         let retract_z = (top + params.rapid_gap_mm).min(scene.clearance_mm);
         let deep = retract_z - bottom_z > peck_mm;

@@ -25,7 +25,8 @@ pub struct Standing {
 impl Standing {
     /// Highest stock under a tool on the axis `(x, y)`.
     pub fn at(&self, x: f64, y: f64) -> f64 {
-        let (i, j) = ((x - self.plane.origin[0]) / self.plane.step, (y - self.plane.origin[1]) / self.plane.step);
+        let (i, j) =
+            ((x - self.plane.origin[0]) / self.plane.step, (y - self.plane.origin[1]) / self.plane.step);
         if i < 0.0 || j < 0.0 || i > (self.plane.nx - 1) as f64 || j > (self.plane.ny - 1) as f64 {
             return self.outside_mm;
         }
@@ -160,7 +161,11 @@ impl<'a> Linker<'a> {
                 self.moves.push(Move::Rapid([top[0], top[1], safe.min(self.leads.clearance_mm)]));
                 self.moves.push(Move::Cut(top));
             } else {
-                self.moves.push(Move::Rapid([top[0], top[1], (top[2] + self.leads.gap_mm).min(self.leads.clearance_mm)]));
+                self.moves.push(Move::Rapid([
+                    top[0],
+                    top[1],
+                    (top[2] + self.leads.gap_mm).min(self.leads.clearance_mm),
+                ]));
                 self.moves.push(Move::Cut(top));
             }
         }

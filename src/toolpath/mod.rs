@@ -92,7 +92,12 @@ pub fn make_operations(
             watch.note(&format!("op{}: {what}", scene.setup));
             if watch.stopped() { Err(ToolpathError::Stopped) } else { Ok(()) }
         };
-        let add = |name: &str, tool: &Tool, cutting: &Cutting, depth_mm: f64, moves: Vec<Move>, out: &mut Vec<_>| {
+        let add = |name: &str,
+                   tool: &Tool,
+                   cutting: &Cutting,
+                   depth_mm: f64,
+                   moves: Vec<Move>,
+                   out: &mut Vec<_>| {
             if moves.is_empty() {
                 return;
             }
@@ -217,7 +222,8 @@ fn rough_setup(
 ) -> Result<(Roughed, Plane, f64), ToolpathError> {
     let mill = tools.rough;
     let plane = scene.outline.plane;
-    let cl = Lowered::new(&scene.rough_ground, cutter::Cutter::flat(mill.radius_mm()), plan.rough_allowance_mm);
+    let cl =
+        Lowered::new(&scene.rough_ground, cutter::Cutter::flat(mill.radius_mm()), plan.rough_allowance_mm);
     let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
     let below = tools.rim.radius_mm() + params.rim_overtravel_mm + LANE_SPARE_MM;
     // The first setup opens the lane past the widest place; later ones meet it from the other side.

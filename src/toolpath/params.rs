@@ -50,12 +50,30 @@ impl TryFrom<ToolpathToml> for ToolpathParams {
             ("toolpath.semi_scallop_mm", t.semi_scallop_mm, 0.005, 0.3, "it must lie in 0.005 to 0.3 mm"),
             ("toolpath.ramp_angle_deg", t.ramp_angle_deg, 0.2, 10.0, "it must lie in 0.2 to 10 degrees"),
             ("toolpath.ramp_feed_fraction", t.ramp_feed_fraction, 0.05, 1.0, "it must lie in 0.05 to 1"),
-            ("toolpath.chord_gouge_mm_max", t.chord_gouge_mm_max, 1e-4, 0.003, "it must lie in 0.0001 to 0.003 mm"),
-            ("toolpath.chord_excess_mm_max", t.chord_excess_mm_max, 1e-4, 0.01, "it must lie in 0.0001 to 0.01 mm"),
+            (
+                "toolpath.chord_gouge_mm_max",
+                t.chord_gouge_mm_max,
+                1e-4,
+                0.003,
+                "it must lie in 0.0001 to 0.003 mm",
+            ),
+            (
+                "toolpath.chord_excess_mm_max",
+                t.chord_excess_mm_max,
+                1e-4,
+                0.01,
+                "it must lie in 0.0001 to 0.01 mm",
+            ),
             ("toolpath.rim_overtravel_mm", t.rim_overtravel_mm, 0.05, 3.0, "it must lie in 0.05 to 3 mm"),
             ("toolpath.rapid_gap_mm", t.rapid_gap_mm, 0.2, 10.0, "it must lie in 0.2 to 10 mm"),
             ("toolpath.drill_overtravel_mm", t.drill_overtravel_mm, 0.05, 3.0, "it must lie in 0.05 to 3 mm"),
-            ("toolpath.residual_mm_max", t.residual_mm_max, 0.001, 0.0254, "it must lie in 0.001 to 0.0254 mm"),
+            (
+                "toolpath.residual_mm_max",
+                t.residual_mm_max,
+                0.001,
+                0.0254,
+                "it must lie in 0.001 to 0.0254 mm",
+            ),
         ];
         for (key, value, lo, hi, needed) in bounded {
             // Written so that NaN fails.
@@ -101,11 +119,17 @@ mod tests {
         let text = include_str!("params-peek.toml");
         let without: String =
             text.lines().filter(|l| !l.starts_with("ramp_angle_deg")).collect::<Vec<_>>().join("\n");
-        assert!(toml::from_str::<ToolpathParams>(&without).unwrap_err().to_string().contains("ramp_angle_deg"));
+        assert!(
+            toml::from_str::<ToolpathParams>(&without).unwrap_err().to_string().contains("ramp_angle_deg")
+        );
         assert!(toml::from_str::<ToolpathParams>(&format!("{text}\nsurprise_mm = 1.0\n")).is_err());
         for wild in ["nan", "-1.0", "0.0", "inf", "1000.0"] {
             let wild = text.lines().map(|l| {
-                if l.starts_with("semi_allowance_mm") { format!("semi_allowance_mm = {wild}") } else { l.into() }
+                if l.starts_with("semi_allowance_mm") {
+                    format!("semi_allowance_mm = {wild}")
+                } else {
+                    l.into()
+                }
             });
             let e = toml::from_str::<ToolpathParams>(&wild.collect::<Vec<_>>().join("\n")).unwrap_err();
             assert!(e.to_string().contains("toolpath.semi_allowance_mm"), "{e}");

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::drop::{Ground, Rest};
 use super::cutter::Cutter;
+use super::drop::{Ground, Rest};
 
 /// Where the nodes of a lattice lie. Node `(i, j)` is number `j·nx + i`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -15,11 +15,8 @@ struct HeightMap {
 
 impl HeightMap {
     fn new(scene: &Scene, step: f64) -> Self {
-        let plane = Plane::over(
-            [scene.stock_lo[0], scene.stock_lo[1]],
-            [scene.stock_hi[0], scene.stock_hi[1]],
-            step,
-        );
+        let plane =
+            Plane::over([scene.stock_lo[0], scene.stock_lo[1]], [scene.stock_hi[0], scene.stock_hi[1]], step);
         Self { plane, z: vec![scene.stock_hi[2]; plane.len()] }
     }
 
@@ -90,7 +87,12 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                         assert!(vertical || (p[2] >= setup.clearance_z_mm && at[2] >= setup.clearance_z_mm));
                         for q in steps(at, *p, 0.5) {
                             let (_, depth, _) = map.cut(&cutter, q, false);
-                            assert!(depth < 1e-6, "op{} {}: rapid {depth} mm in stock at {q:?}", op.setup, op.name);
+                            assert!(
+                                depth < 1e-6,
+                                "op{} {}: rapid {depth} mm in stock at {q:?}",
+                                op.setup,
+                                op.name
+                            );
                         }
                         at = *p;
                     }
@@ -138,7 +140,10 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                     Move::Arc { .. } | Move::Drill { .. } => panic!("none expected"),
                 }
             }
-            eprintln!("op{} {}: widest {widest:.2} mm, deepest {deepest:.2} mm, plunged with {sheer:.2} of the disc", op.setup, op.name);
+            eprintln!(
+                "op{} {}: widest {widest:.2} mm, deepest {deepest:.2} mm, plunged with {sheer:.2} of the disc",
+                op.setup, op.name
+            );
             if roughs {
                 // The first opening is widened from a helix, and fronts bend round corners: up to 1.6 of the width
                 // asked, over 2 mm of path, on a 0.25 mm map.

@@ -91,7 +91,8 @@ fn at_a_tab(p: &P3, n: &P3, plan: &Plan, ball_mm: f64) -> bool {
             (t.z_min_mm - c[2]).max(c[2] - t.z_max_mm).max(0.0),
         ];
         // 10 µm: beyond it the ball stands as near as the tolerance asks.
-        gap.iter().map(|g| g * g).sum::<f64>().sqrt() < ball_mm + 0.01 && dx.hypot(dy) < plan.lane_mm + t.width_mm
+        gap.iter().map(|g| g * g).sum::<f64>().sqrt() < ball_mm + 0.01
+            && dx.hypot(dy) < plan.lane_mm + t.width_mm
     })
 }
 
@@ -152,7 +153,9 @@ pub fn repair(
             }
             let centre = [w[0] + nw.x * ball, w[1] + nw.y * ball, w[2] + nw.z * ball];
             // Reached when the ball stands there without touching anything else by more than half the tolerance.
-            if scene.ground.z(&cutter, centre[0], centre[1]) <= centre[2] - ball + 0.5 * params.residual_mm_max {
+            if scene.ground.z(&cutter, centre[0], centre[1])
+                <= centre[2] - ball + 0.5 * params.residual_mm_max
+            {
                 taken[k] = true;
                 hot.push([centre[0], centre[1]]);
             }

@@ -55,7 +55,8 @@ const PASS_MM: f64 = 0.05;
 impl Roughing<'_> {
     /// All layers, from the top.
     pub fn run(&self) -> Roughed {
-        let mut out = Roughed { moves: vec![], cleared_mm: vec![self.top_mm; self.plane.len()], left: vec![] };
+        let mut out =
+            Roughed { moves: vec![], cleared_mm: vec![self.top_mm; self.plane.len()], left: vec![] };
         let lowest = (0..self.plane.len())
             .filter(|&at| self.room_mm[at] >= 0.0)
             .map(|at| self.lowest_mm[at].max(self.floor_mm[at]))
@@ -245,8 +246,11 @@ impl Roughing<'_> {
         let mut at = from;
         let mut path = vec![self.plane.xy(at)];
         while t[at] > stop {
-            let Some((b, _)) =
-                self.plane.neighbours(at).filter(|&(b, _)| t[b] < t[at]).min_by(|a, b| t[a.0].total_cmp(&t[b.0]))
+            let Some((b, _)) = self
+                .plane
+                .neighbours(at)
+                .filter(|&(b, _)| t[b] < t[at])
+                .min_by(|a, b| t[a.0].total_cmp(&t[b.0]))
             else {
                 break;
             };

@@ -58,8 +58,11 @@ pub(super) fn complete(skull: &Skull<'_>, hole: &Hole, params: &MissingParams) -
             Sheet::Inner => INNER_AGREEMENT * params.rim_agreement_mm(),
         };
         // The edge of the hole is not believed anyway and must not reach the band through the smoothing.
-        let off_edge: Vec<f64> =
-            values_mm.iter().zip(&to_hole).map(|(r, d)| if *d <= GROW_CELLS { f64::NAN } else { *r }).collect();
+        let off_edge: Vec<f64> = values_mm
+            .iter()
+            .zip(&to_hole)
+            .map(|(r, d)| if *d <= GROW_CELLS { f64::NAN } else { *r })
+            .collect();
         let smoothed = smooth(local.chart.n, &off_edge, SMOOTH_CELLS);
         let band = band(&local, &missing, &smoothed, params.rim_sunken_width_mm(), agreement_mm, sheet);
         let guides = Guides::new(&local.chart, &local.form_mm, mirrored, radius_mm);
@@ -86,7 +89,14 @@ pub(super) fn complete(skull: &Skull<'_>, hole: &Hole, params: &MissingParams) -
 }
 
 /// Domain of the plate and what is unknown in it.
-fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agreement_mm: f64, sheet: Sheet) -> Band {
+fn band(
+    local: &Local,
+    missing: &[bool],
+    values_mm: &[f64],
+    sunken_mm: f64,
+    agreement_mm: f64,
+    sheet: Sheet,
+) -> Band {
     let outwards = match sheet {
         Sheet::Outer => 1.0,
         Sheet::Inner => -1.0,
@@ -99,7 +109,17 @@ fn band(local: &Local, missing: &[bool], values_mm: &[f64], sunken_mm: f64, agre
         .collect();
     let start: Vec<bool> =
         (0..chart.len()).map(|at| away_mm(at) <= sunken_mm || !local.in_zone[at]).collect();
-    settle(chart, &domain, &start, missing, values_mm, &local.form_mm, agreement_mm, sunken_mm / STEP_MM, outwards)
+    settle(
+        chart,
+        &domain,
+        &start,
+        missing,
+        values_mm,
+        &local.form_mm,
+        agreement_mm,
+        sunken_mm / STEP_MM,
+        outwards,
+    )
 }
 
 fn solve(local: &Local, band: &Band, values_mm: &[f64], guides: &Guides<'_>, weights: &Weights) -> Vec<f64> {

@@ -56,7 +56,9 @@ pub(super) fn settle(
         // The last cells are the scanner's blur of any edge and say nothing.
         let edge: Vec<usize> = (0..chart.len())
             .filter(|&at| values_mm[at].is_finite() && start[at])
-            .filter(|&at| (f64::from(GROW_CELLS)..=f64::from(GROW_CELLS) + EDGE_CELLS).contains(&f64::from(to_hole[at])))
+            .filter(|&at| {
+                (f64::from(GROW_CELLS)..=f64::from(GROW_CELLS) + EDGE_CELLS).contains(&f64::from(to_hole[at]))
+            })
             .collect();
         let sunk = edge.iter().filter(|&&at| outwards * (values_mm[at] - predicted[at]) < -limit_mm).count();
         let healed = sunk as f64 > HEALED_SHARE * edge.len() as f64;
