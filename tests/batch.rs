@@ -43,7 +43,8 @@ fn a_broken_case_is_named_and_the_others_are_done() {
 
     let start = Instant::now();
     let (code, output) = run(&mut command);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     eprintln!("first batch: {:?}", start.elapsed());
     assert_eq!(code, 3, "{said}");
     let summary = json(&out.join("summary.json"));
@@ -61,7 +62,10 @@ fn a_broken_case_is_named_and_the_others_are_done() {
     assert!(index.contains("class=\"failed\""));
     // Folder names may be patients' names: none of them is repeated.
     for text in [summary.to_string(), index, said] {
-        assert!(!text.contains("phantom\"") && !text.contains("d-garbage") && !text.contains("a-real"), "{text}");
+        assert!(
+            !text.contains("phantom\"") && !text.contains("d-garbage") && !text.contains("a-real"),
+            "{text}"
+        );
     }
 
     let start = Instant::now();
@@ -80,7 +84,13 @@ fn a_batch_of_garbage_alone_fails_whole_and_an_empty_one_is_wrong_usage() {
     let pipeline = root().join("pipelines/cranial-peek.toml");
     let batch = |cases: &Path| {
         let mut command = osteomill();
-        command.arg("batch").arg(cases).arg("--out").arg(dir.path().join("out")).arg("--pipeline").arg(&pipeline);
+        command
+            .arg("batch")
+            .arg(cases)
+            .arg("--out")
+            .arg(dir.path().join("out"))
+            .arg("--pipeline")
+            .arg(&pipeline);
         run(&mut command).0
     };
     assert_eq!(batch(&input), 4);

@@ -25,7 +25,8 @@ fn demo(mirrored: bool) -> Demo {
         command.arg("--mirrored");
     }
     let (code, output) = run(&mut command);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Demo { case: dir.path().join("case"), _dir: dir, code, said }
 }
 
@@ -57,7 +58,8 @@ fn the_demo_is_accepted_and_prints_five_numbers() {
 #[test]
 fn the_reconstruction_is_the_piece_that_was_cut_out() {
     let d = plain();
-    let made = nifti::read_mask(&std::fs::read(d.case.join("reconstruction/reconstruction.nii.gz")).unwrap()).unwrap();
+    let made = nifti::read_mask(&std::fs::read(d.case.join("reconstruction/reconstruction.nii.gz")).unwrap())
+        .unwrap();
     let cut = truth(false).missing_mask(&made.grid);
     let both = made.voxels.iter().zip(&cut.voxels).filter(|(a, b)| **a != 0 && **b != 0).count();
     let dice = 2.0 * both as f64 / (made.count() + cut.count()) as f64;
@@ -72,7 +74,8 @@ fn the_gap_on_the_free_rim_is_right_against_the_known_edge_of_the_bone() {
     let phantom = truth(false);
     let facts: ImplantFacts =
         serde_json::from_slice(&std::fs::read(d.case.join("part-1/implant.json")).unwrap()).unwrap();
-    let milled: Mesh<Patient> = stl::read_stl(&std::fs::read(d.case.join("part-1/milling/milled.stl")).unwrap()).unwrap().mesh;
+    let milled: Mesh<Patient> =
+        stl::read_stl(&std::fs::read(d.case.join("part-1/milling/milled.stl")).unwrap()).unwrap().mesh;
     let errors = free_rim_gaps(&milled, &facts, &phantom);
     assert!(errors.len() > 500, "only {} places on the free rim", errors.len());
     let p95 = errors[errors.len() * 95 / 100];
@@ -124,7 +127,8 @@ fn ply_vertices(path: &Path) -> Vec<[f64; 3]> {
     let bytes = std::fs::read(path).unwrap();
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
     let head = text.find("end_header\n").unwrap() + "end_header\n".len();
-    let count = text.lines().find_map(|l| l.strip_prefix("element vertex ")).unwrap().parse::<usize>().unwrap();
+    let count =
+        text.lines().find_map(|l| l.strip_prefix("element vertex ")).unwrap().parse::<usize>().unwrap();
     // x, y, z as 32-bit numbers, three bytes of colour, the deviation: 19 bytes a vertex.
     (0..count)
         .map(|n| {
@@ -152,7 +156,8 @@ fn the_defect_is_on_its_side_in_every_output_also_when_mirrored() {
             let mesh: Mesh<Patient> = stl::read_stl(&std::fs::read(d.case.join(file)).unwrap()).unwrap().mesh;
             assert!(side_of(&mesh.vertices, &phantom) * sign > 5.0, "{file}");
         }
-        let three = threemf::read(std::io::Cursor::new(std::fs::read(d.case.join("part-1/implant.3mf")).unwrap()));
+        let three =
+            threemf::read(std::io::Cursor::new(std::fs::read(d.case.join("part-1/implant.3mf")).unwrap()));
         let three: Vec<[f64; 3]> = three.unwrap()[0].resources.object[0]
             .mesh
             .as_ref()
@@ -166,7 +171,8 @@ fn the_defect_is_on_its_side_in_every_output_also_when_mirrored() {
         let ply = ply_vertices(&d.case.join("part-1/inspection/deviation.ply"));
         assert!(side_of(&ply, &phantom) * sign > 5.0, "ply");
         let mask =
-            nifti::read_mask(&std::fs::read(d.case.join("reconstruction/reconstruction.nii.gz")).unwrap()).unwrap();
+            nifti::read_mask(&std::fs::read(d.case.join("reconstruction/reconstruction.nii.gz")).unwrap())
+                .unwrap();
         let places: Vec<[f64; 3]> = (0..mask.voxels.len())
             .filter(|&at| mask.voxels[at] != 0)
             .map(|at| mask.grid.patient_from_index(mask.grid.ijk(at).map(|v| v as f64)).mm)
@@ -269,7 +275,8 @@ fn a_dropped_retract_is_rejected() {
 fn the_design_on_disk_is_the_design_inspected() {
     let d = plain();
     let facts = json(&d.case.join("part-1/implant.json"));
-    let mesh: Mesh<Patient> = stl::read_stl(&std::fs::read(d.case.join("part-1/implant.stl")).unwrap()).unwrap().mesh;
+    let mesh: Mesh<Patient> =
+        stl::read_stl(&std::fs::read(d.case.join("part-1/implant.stl")).unwrap()).unwrap().mesh;
     assert!(mesh.is_closed_two_manifold());
     // STL keeps single precision: 1e-5 of a volume of some cm³.
     let volume = mesh.volume_mm3();

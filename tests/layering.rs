@@ -24,13 +24,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "catalog",
         &[
-            "model", "formats", "pipeline", "scan", "bone", "surface", "implant", "plan", "review", "toolpath", "post",
-            "milling", "inspect", "record",
+            "model", "formats", "pipeline", "scan", "bone", "surface", "implant", "plan", "review",
+            "toolpath", "post", "milling", "inspect", "record",
         ],
     ),
     (
         "cli",
-        &["model", "formats", "pipeline", "store", "catalog", "record", "phantom", "scan", "milling", "inspect"],
+        &[
+            "model", "formats", "pipeline", "store", "catalog", "record", "phantom", "scan", "milling",
+            "inspect",
+        ],
     ),
 ];
 
@@ -123,8 +126,12 @@ fn the_judge_does_not_know_the_nouns_of_the_accused() {
             let code = code_of(&file);
             for noun in ACCUSED_NOUNS {
                 let named = code.match_indices(noun).any(|(at, _)| {
-                    let before = code[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
-                    let after = code[at + noun.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+                    let before =
+                        code[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+                    let after = code[at + noun.len()..]
+                        .chars()
+                        .next()
+                        .is_none_or(|c| !c.is_alphanumeric() && c != '_');
                     let from_model = code.contains("crate::model");
                     before && after && from_model && imports(&code, noun)
                 });
@@ -137,9 +144,9 @@ fn the_judge_does_not_know_the_nouns_of_the_accused() {
 /// True when `noun` stands in a `use crate::model…` line.
 fn imports(code: &str, noun: &str) -> bool {
     let flat = code.replace('\n', " ");
-    flat.split(';').filter(|s| s.contains("use crate::model")).any(|s| {
-        s.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == noun)
-    })
+    flat.split(';')
+        .filter(|s| s.contains("use crate::model"))
+        .any(|s| s.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == noun))
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn check(pipeline: &str, thickness_mm: f64) {
         assert_eq!(stage["state"], "kept", "{name}");
     }
     // A changed value redoes only what depends on it.
-    let (code, _) = run(command.arg("--set").arg("inspect.gap_error_mm_p95_max=0.14").arg("--until").arg("inspect"));
+    let (code, _) =
+        run(command.arg("--set").arg("inspect.gap_error_mm_p95_max=0.14").arg("--until").arg("inspect"));
     assert_eq!(code, 0);
     let changed = json(&case.join("case.json"));
     for (name, stage) in changed["stages"].as_object().unwrap() {

@@ -40,7 +40,10 @@ fn the_schemas_on_disk_are_those_of_the_types() {
             std::fs::write(&path, &text).unwrap();
         }
         let stored = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(stored == text, "schemas/{name}.schema.json is not that of the type: run with UPDATE_SCHEMAS=1");
+        assert!(
+            stored == text,
+            "schemas/{name}.schema.json is not that of the type: run with UPDATE_SCHEMAS=1"
+        );
     }
 }
 

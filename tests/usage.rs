@@ -25,7 +25,8 @@ fn exit_codes_are_those_of_the_contract() {
     let (code, text) = said(&["run", &empty, "--pipeline", peek, "--out", &out, "--set", "implant.gap=1"]);
     assert_eq!(code, 1);
     assert!(text.contains("implant.gap=1"), "{text}");
-    let (code, text) = said(&["run", &empty, "--pipeline", peek, "--out", &out, "--set", "implant.gap_mm=-1"]);
+    let (code, text) =
+        said(&["run", &empty, "--pipeline", peek, "--out", &out, "--set", "implant.gap_mm=-1"]);
     assert_eq!(code, 1);
     assert!(text.contains("gap_mm"), "{text}");
     let (code, text) = said(&["run", &empty, "--pipeline", peek, "--out", &out, "--until", "nowhere"]);

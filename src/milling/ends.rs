@@ -224,8 +224,20 @@ impl<'a> RowLines<'a> {
             return;
         }
         let sweep = Sweep::new(cutter, piece.span);
+        let tip = sweep.lowest();
+        let (x0, x1) = (f[axis].min(t[axis]), f[axis].max(t[axis]));
         for k in first..last {
             let z = piece.up * self.lattice.at(2, k);
+            // Most moves pass where earlier ones have cleared more: that is seen from the widest they could reach.
+            let Some(rho) = cutter.radius_at_mm(z - tip) else { continue };
+            let reach2 = rho * rho - off * off;
+            if reach2 < 0.0 {
+                continue;
+            }
+            let reach = reach2.sqrt();
+            if covered(&self.removed[k], x0 - reach, x1 + reach) {
+                continue;
+            }
             if let Some((a, b)) = sweep.interval(axis, y, z) {
                 insert(&mut self.removed[k], a, b);
             }
@@ -248,6 +260,13 @@ impl<'a> RowLines<'a> {
         }
         out
     }
+}
+
+/// True when one interval of the list holds `[a, b]`.
+#[inline]
+fn covered(list: &[(f64, f64)], a: f64, b: f64) -> bool {
+    let first = list.partition_point(|i| i.1 < b);
+    list.get(first).is_some_and(|i| i.0 <= a)
 }
 
 /// Adds `[a, b]` to a sorted list of apart intervals.

@@ -16,7 +16,8 @@ pub fn root() -> PathBuf {
 
 /// A folder of the real scans; `None`, said clearly, where it is missing.
 pub fn scans(sub: &str) -> Option<PathBuf> {
-    let base = std::env::var_os("OSTEOMILL_SCANS").map_or_else(|| root().join("../shared/scans"), PathBuf::from);
+    let base =
+        std::env::var_os("OSTEOMILL_SCANS").map_or_else(|| root().join("../shared/scans"), PathBuf::from);
     let folder = base.join(sub);
     if folder.exists() {
         return Some(folder);
@@ -39,5 +40,8 @@ pub fn json(path: &Path) -> serde_json::Value {
 
 /// A number of a JSON file, by pointer.
 pub fn number(value: &serde_json::Value, pointer: &str) -> f64 {
-    value.pointer(pointer).and_then(serde_json::Value::as_f64).unwrap_or_else(|| panic!("no number at {pointer}"))
+    value
+        .pointer(pointer)
+        .and_then(serde_json::Value::as_f64)
+        .unwrap_or_else(|| panic!("no number at {pointer}"))
 }
