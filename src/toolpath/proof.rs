@@ -123,10 +123,8 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                                         break;
                                     }
                                 }
-                                if length >= 2.0 {
-                                    if volume / length / layer > widest {
-                                        (widest, where_widest) = (volume / length / layer, q);
-                                    }
+                                if length >= 2.0 && volume / length / layer > widest {
+                                    (widest, where_widest) = (volume / length / layer, q);
                                 }
                             } else {
                                 window.clear();
