@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("geometry", &["model"]),
-    ("formats", &["model"]),
+    ("formats", &["model", "geometry"]),
     ("phantom", &["model", "geometry", "formats"]),
     ("scan", &["model", "geometry", "formats"]),
     ("bone", &["model", "geometry", "formats"]),

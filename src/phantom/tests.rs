@@ -116,7 +116,7 @@ fn a_mirror_alone_does_not_fit() {
 fn the_defect_has_its_area_and_lies_on_the_right_of_the_patient() {
     let p = phantom(PhantomSpec::demo());
     let area = p.defect_area_mm2().expect("the demo has a defect");
-    assert!((area - 2500.0).abs() < 1.0, "{area}");
+    assert!((area - 1400.0).abs() < 1.0, "{area}");
     let c = p.defect_centroid().expect("the demo has a defect").mm;
     assert!(
         c[0] < p.centre().mm[0] - 30.0 && c[1] < p.centre().mm[1] && c[2] > p.centre().mm[2] + 30.0,
@@ -138,10 +138,10 @@ fn the_missing_voxels_are_soft_and_those_around_are_bone() {
             all += 1;
             soft += usize::from(v.hu[at] < 226);
         }
-        // The walls' own voxels are bright by blur: 3 mm of 28 mm radius, both sides of 1.6 mm voxels.
-        assert!(soft as f64 > 0.8 * all as f64, "{soft} of {all}");
-        // By the cone: about 25 cm² · 6 mm, a tenth less inside than outside.
-        assert!((10_000.0..18_000.0).contains(&missing.volume_mm3()), "{}", missing.volume_mm3());
+        // The walls' own voxels are bright by blur: 3 mm of 21 mm radius, both sides of 1.6 mm voxels.
+        assert!(soft as f64 > 0.7 * all as f64, "{soft} of {all}");
+        // By the cone: about 14 cm² · 6 mm, a tenth less inside than outside.
+        assert!((5_600.0..10_100.0).contains(&missing.volume_mm3()), "{}", missing.volume_mm3());
         let whole = phantom(p.spec().intact()).volume(&Silent).unwrap();
         let bone = missing.voxels.iter().zip(&whole.hu).filter(|(m, h)| **m != 0 && **h > 226).count();
         assert!(bone as f64 > 0.97 * all as f64, "{bone} of {all}");

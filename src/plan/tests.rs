@@ -341,7 +341,7 @@ fn parameters_that_cannot_be_are_refused_by_key() {
     };
     assert!(refusal("lane_mm = 10.0", "lane_mm = nan").contains("plan.lane_mm"));
     assert!(refusal("tab_pitch_mm_max = 40.0", "tab_pitch_mm_max = 41.0").contains("plan.tab_pitch_mm_max"));
-    assert!(refusal("tab_count_min = 4", "tab_count_min = 3").contains("plan.tab_count_min"));
+    assert!(refusal("tab_count_min = 6", "tab_count_min = 3").contains("plan.tab_count_min"));
     assert!(
         refusal("pin_second_diameter_mm = 6.0", "pin_second_diameter_mm = 8.0").contains("seats one way")
     );

@@ -194,7 +194,7 @@ fn each_broken_limit_stops_the_case_under_its_name() {
         ("not-closed", |i, _| {
             i.mesh.triangles.pop();
         }),
-        ("min-thickness", |i, _| i.facts.thickness_mm_min = 2.99),
+        ("min-thickness", |i, _| i.facts.thickness_mm_min = 1.99),
         ("min-thickness", |i, _| i.facts.thickness_mm_min = f64::NAN),
         ("envelope-nominal-thickness", |i, _| i.facts.thickness_mm_nominal = 7.0),
         ("envelope-nominal-gap", |i, _| i.facts.gap_mm_nominal = 1.6),
@@ -403,8 +403,8 @@ fn a_finding_is_not_said_twice_but_a_milder_one_upstream_does_not_hide_a_worse()
     let count = |r: &Review, id: &str| r.findings.iter().filter(|f| f.id == id).count();
     let thin = |severity: Severity| {
         review(|i, _| {
-            i.facts.thickness_mm_min = 2.0;
-            i.facts.findings.push(Finding::new("min-thickness", severity, "thin").measured(2.0, 3.0, "mm"));
+            i.facts.thickness_mm_min = 1.5;
+            i.facts.findings.push(Finding::new("min-thickness", severity, "thin").measured(1.5, 2.0, "mm"));
         })
     };
     assert_eq!(count(&thin(Severity::Stop), "min-thickness"), 1);
@@ -421,7 +421,7 @@ fn limits_that_cannot_be_are_refused_by_key_and_the_titanium_table_is_valid() {
         assert!(text.contains(from));
         params(&text.replacen(from, to, 1)).unwrap_err().to_string()
     };
-    assert!(refusal("thickness_mm_min = 3.0", "thickness_mm_min = nan").contains("review.thickness_mm_min"));
+    assert!(refusal("thickness_mm_min = 2.0", "thickness_mm_min = nan").contains("review.thickness_mm_min"));
     assert!(
         refusal("deflection_um_stop = 25.0", "deflection_um_stop = 60.0")
             .contains("review.deflection_um_stop")

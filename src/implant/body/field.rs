@@ -21,7 +21,7 @@ const SMOOTH_SIGMA_MM: f64 = 0.4;
 const SMOOTH_AWAY_MM_MAX: f64 = 0.02;
 /// The same towards bone, mm.
 const SMOOTH_NEARER_MM_MAX: f64 = 0.005;
-/// Kept from a lumen beyond the clearance asked for, mm: the net's chords and filled notches reach into it.
+/// Kept from a lumen beyond the clearance asked for, mm: the net's chords reach into it.
 const SINUS_SPARE_MM: f64 = 0.08;
 /// Width over which the nominal thickness gives way to the inner table, mm; costs a quarter of it where they meet.
 const INNER_BLEND_MM: f64 = 0.4;

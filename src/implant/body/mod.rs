@@ -28,7 +28,6 @@ mod grid;
 mod holes;
 mod measure;
 mod net;
-mod notch;
 mod outline;
 mod params;
 mod region;
@@ -153,8 +152,6 @@ const CONCAVE_MEASURED_MM: f64 = 3.0;
 /// Reach into the body that still counts as a fit when concave radii are measured, mm: the finishing tolerance. The tool
 /// itself is smaller by a tenth and reaches in less.
 const CONCAVE_SLACK_MM: f64 = 0.025;
-/// Notches narrower than the finishing tool are filled as for a tool this much larger.
-const NOTCH_OVER_TOOL: f64 = 1.02;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
@@ -223,8 +220,7 @@ pub fn design(
         fields.sweep(draft_rad);
         body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
-    let (mut body, dropped_mm2) = body;
-    notch::fill_notches(&mut body, NOTCH_OVER_TOOL * t.tool_radius_mm_min);
+    let (body, dropped_mm2) = body;
 
     step(5, "holes")?;
     let middle = body.centroid_mm();

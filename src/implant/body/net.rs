@@ -20,45 +20,7 @@ pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
     let all = Mesh::<Part>::new(vertices, net.triangles);
     let pieces = all.pieces();
     let mesh = all.subset(pieces.first()?);
-    let dropped_mm2 = all.area_mm2() - mesh.area_mm2();
-    let mut mesh = onto_body(fields, &mesh);
-    let at_edge: Vec<bool> = mesh.vertices.iter().map(|&v| is_at_edge(fields, v)).collect();
-    for _ in 0..EDGE_ROUNDS {
-        mesh = onto_body(fields, &evened(&mesh, &at_edge));
-    }
-    Some((mesh, dropped_mm2))
-}
-
-/// Rounds of evening out the corners along an edge.
-const EDGE_ROUNDS: usize = 4;
-/// True near the edge between the wall and either sheet.
-fn is_at_edge(fields: &Fields, p_mm: [f64; 3]) -> bool {
-    let [outer, inner, wall] = fields.parts_at(p_mm);
-    let at = |sheet: f64, radius_mm: f64| {
-        let near = radius_mm + 0.5 * fields.grid.step_mm;
-        wall.abs() < near && sheet.abs() < near
-    };
-    at(outer, fields.edge_outer_mm) || at(inner, fields.edge_inner_mm)
-}
-
-/// Corners at the edge half way to the middle of their neighbours: the net crowds them where cells cut the edge.
-fn evened(mesh: &Mesh<Part>, at_edge: &[bool]) -> Mesh<Part> {
-    let mut sum = vec![(Vector3::zeros(), 0.0); mesh.vertices.len()];
-    for t in &mesh.triangles {
-        for k in 0..3 {
-            // Every edge of a closed mesh is met once in each direction, so each neighbour counts once.
-            let s = &mut sum[t[k] as usize];
-            s.0 += Vector3::from(mesh.vertices[t[(k + 1) % 3] as usize]);
-            s.1 += 1.0;
-        }
-    }
-    let vertices = mesh
-        .vertices
-        .iter()
-        .enumerate()
-        .map(|(v, &p)| if at_edge[v] { ((Vector3::from(p) + sum[v].0 / sum[v].1) * 0.5).into() } else { p })
-        .collect();
-    Mesh::new(vertices, mesh.triangles.clone())
+    Some((onto_body(fields, &mesh), all.area_mm2() - mesh.area_mm2()))
 }
 
 /// Moves corners along the gradient onto the body. Corners whose move would turn a triangle stay where they were.
