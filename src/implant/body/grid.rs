@@ -34,43 +34,70 @@ impl PartGrid {
     }
 
     /// The cell about a place and the place's share of it; clamped to the grid.
-    pub fn cell(&self, p_mm: [f64; 3]) -> Trilinear {
-        let mut base = [0usize; 3];
-        let mut t = [0f64; 3];
-        for a in 0..3 {
-            let top = (self.dims[a] - 1) as f64;
-            let x = ((p_mm[a] - self.origin_mm[a]) / self.step_mm).clamp(0.0, top);
-            base[a] = (x.floor() as usize).min(self.dims[a] - 2);
-            t[a] = x - base[a] as f64;
-        }
-        let [ni, nj, _] = self.dims;
-        let first = (base[2] * nj + base[1]) * ni + base[0];
-        Trilinear { first, strides: [1, ni, ni * nj], t, step_mm: self.step_mm }
+    pub fn cell(&self, p_mm: [f64; 3]) -> Cubic {
+        let strides = [1, self.dims[0], self.layer()];
+        let axes = std::array::from_fn(|a| {
+            let last = self.dims[a] - 1;
+            let x = ((p_mm[a] - self.origin_mm[a]) / self.step_mm).clamp(0.0, last as f64);
+            let base = (x.floor() as usize).min(last.saturating_sub(1));
+            let t = x - base as f64;
+            Taps {
+                at: [base.saturating_sub(1), base, base + 1, (base + 2).min(last)].map(|i| i * strides[a]),
+                value: [
+                    0.5 * t * (-1.0 + t * (2.0 - t)),
+                    1.0 + 0.5 * t * t * (3.0 * t - 5.0),
+                    0.5 * t * (1.0 + t * (4.0 - 3.0 * t)),
+                    0.5 * t * t * (t - 1.0),
+                ],
+                slope: [
+                    0.5 * (-1.0 + t * (4.0 - 3.0 * t)),
+                    0.5 * t * (9.0 * t - 10.0),
+                    0.5 * (1.0 + t * (8.0 - 9.0 * t)),
+                    0.5 * t * (3.0 * t - 2.0),
+                ],
+            }
+        });
+        Cubic { axes, step_mm: self.step_mm }
     }
 }
 
-/// A place inside a cell of the grid.
-pub(super) struct Trilinear {
-    first: usize,
-    strides: [usize; 3],
-    t: [f64; 3],
+/// A place inside a cell of the grid: Catmull-Rom's cubic along each axis, so that value and gradient have no jump from
+/// cell to cell. An edge rolled into the meeting of two fields turns with their gradients; trilinear ones notch it.
+pub(super) struct Cubic {
+    axes: [Taps; 3],
     step_mm: f64,
 }
 
-impl Trilinear {
+/// Samples of one axis and their weights.
+struct Taps {
+    at: [usize; 4],
+    value: [f64; 4],
+    slope: [f64; 4],
+}
+
+impl Cubic {
     /// Value and gradient per mm.
     pub fn of(&self, field: &[f32]) -> (f64, Vector3<f64>) {
-        let [si, sj, sk] = self.strides;
-        let [x, y, z] = self.t;
-        let v = |i: usize, j: usize, k: usize| f64::from(field[self.first + i * si + j * sj + k * sk]);
-        let mix = |a: f64, b: f64, t: f64| a + (b - a) * t;
-        let (c00, c10) = (mix(v(0, 0, 0), v(1, 0, 0), x), mix(v(0, 1, 0), v(1, 1, 0), x));
-        let (c01, c11) = (mix(v(0, 0, 1), v(1, 0, 1), x), mix(v(0, 1, 1), v(1, 1, 1), x));
-        let (c0, c1) = (mix(c00, c10, y), mix(c01, c11, y));
-        let dx0 = mix(v(1, 0, 0) - v(0, 0, 0), v(1, 1, 0) - v(0, 1, 0), y);
-        let dx1 = mix(v(1, 0, 1) - v(0, 0, 1), v(1, 1, 1) - v(0, 1, 1), y);
-        let gradient = Vector3::new(mix(dx0, dx1, z), mix(c10 - c00, c11 - c01, z), c1 - c0) / self.step_mm;
-        (mix(c0, c1, z), gradient)
+        let [x, y, z] = &self.axes;
+        let (mut value, mut gradient) = (0.0, Vector3::zeros());
+        for k in 0..4 {
+            let (mut v_k, mut dx_k, mut dy_k) = (0.0, 0.0, 0.0);
+            for j in 0..4 {
+                let row = z.at[k] + y.at[j];
+                let (mut v_j, mut dx_j) = (0.0, 0.0);
+                for i in 0..4 {
+                    let v = f64::from(field[row + x.at[i]]);
+                    v_j += x.value[i] * v;
+                    dx_j += x.slope[i] * v;
+                }
+                v_k += y.value[j] * v_j;
+                dx_k += y.value[j] * dx_j;
+                dy_k += y.slope[j] * v_j;
+            }
+            value += z.value[k] * v_k;
+            gradient += Vector3::new(z.value[k] * dx_k, z.value[k] * dy_k, z.slope[k] * v_k);
+        }
+        (value, gradient / self.step_mm)
     }
 
     /// Value alone.

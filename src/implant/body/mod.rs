@@ -30,6 +30,7 @@ mod measure;
 mod net;
 mod outline;
 mod params;
+mod refine;
 mod region;
 mod sinus;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::geometry::nets::{Nudge, surface_net};
 use crate::model::{Mesh, Part};
 
 use super::field::Fields;
+use super::refine::refine;
 
 /// A corner may be moved onto the body by this share of a sample's step: more could fold the net.
 const TRAVEL: f64 = 0.45;
@@ -20,33 +21,13 @@ pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
     let all = Mesh::<Part>::new(vertices, net.triangles);
     let pieces = all.pieces();
     let mesh = all.subset(pieces.first()?);
-    Some((onto_body(fields, &mesh), all.area_mm2() - mesh.area_mm2()))
+    Some((refine(fields, onto_body(fields, &mesh)), all.area_mm2() - mesh.area_mm2()))
 }
 
 /// Moves corners along the gradient onto the body. Corners whose move would turn a triangle stay where they were.
 fn onto_body(fields: &Fields, mesh: &Mesh<Part>) -> Mesh<Part> {
-    let travel = TRAVEL * fields.grid.step_mm;
-    let mut vertices: Vec<[f64; 3]> = mesh
-        .vertices
-        .par_iter()
-        .map(|&start| {
-            let from = Vector3::from(start);
-            let mut p = from;
-            for _ in 0..STEPS {
-                let g = fields.gradient(p.into());
-                let g2 = g.norm_squared();
-                if g2 < 0.04 {
-                    break;
-                }
-                p -= g * (fields.body_at(p.into()) / g2);
-                let moved = p - from;
-                if moved.norm() > travel {
-                    p = from + moved * (travel / moved.norm());
-                }
-            }
-            p.into()
-        })
-        .collect();
+    let mut vertices: Vec<[f64; 3]> =
+        mesh.vertices.par_iter().map(|&start| onto_body_from(fields, start)).collect();
     let before: Vec<Vector3<f64>> = (0..mesh.triangles.len()).map(|t| mesh.normal(t)).collect();
     // Each round only puts corners back, so it ends; three are more than was ever needed.
     for _ in 0..10 {
@@ -63,4 +44,24 @@ fn onto_body(fields: &Fields, mesh: &Mesh<Part>) -> Mesh<Part> {
         }
     }
     Mesh::new(vertices, mesh.triangles.clone())
+}
+
+/// The place of the body near a place; at most [`TRAVEL`] of a sample's step away.
+pub(super) fn onto_body_from(fields: &Fields, start: [f64; 3]) -> [f64; 3] {
+    let travel = TRAVEL * fields.grid.step_mm;
+    let from = Vector3::from(start);
+    let mut p = from;
+    for _ in 0..STEPS {
+        let g = fields.gradient(p.into());
+        let g2 = g.norm_squared();
+        if g2 < 0.04 {
+            break;
+        }
+        p -= g * (fields.body_at(p.into()) / g2);
+        let moved = p - from;
+        if moved.norm() > travel {
+            p = from + moved * (travel / moved.norm());
+        }
+    }
+    p.into()
 }
