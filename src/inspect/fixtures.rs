@@ -339,6 +339,7 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
         draft_deg: 3.0,
         edge_outer_mm: 0.25,
         edge_inner_mm: 0.6,
+        edge_thickness_mm_min: 1.0,
         concave_radius_mm_min: 1.65,
         volume_mm3: 1.0,
         mass_g: 1.0,

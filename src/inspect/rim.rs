@@ -120,13 +120,56 @@ fn class_of(
             return Class::Edge;
         }
     }
-    if held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
+    if ends_thin(m, part, bone, facts, tol)
+        || held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
         || stands_under_print(m, part, bone, facts, draft, tol)
     {
         Class::Edge
     } else {
         Class::Free
     }
+}
+
+/// True at the outer edge where a plate that went on to the bone would be thinner than an edge may be: over bone whose
+/// own edge is rounded or has sunk, the plate ends upright where it is that thin.
+///
+/// Asked of the lines 0.05 and 0.15 mm further out: between the plane of the outer face and bone grown by the gap
+/// there is less than the thickness declared.
+fn ends_thin(m: &Measured, part: &Bvh<Part>, bone: &Bvh<Part>, facts: &ImplantFacts, tol_mm: f64) -> bool {
+    let thin_mm = facts.edge_thickness_mm_min;
+    // 1.5 mm: no edge of an implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
+    if !(thin_mm > 0.0 && thin_mm <= 1.5 && facts.edge_outer_mm <= 1.5) {
+        return false;
+    }
+    let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
+    if side.norm() < 1e-6 {
+        return false;
+    }
+    let side = side.normalize();
+    let inwards = m.p - side * (2.5 * facts.edge_outer_mm + 0.3);
+    let hits = part.hits(inwards.into(), [0.0, 0.0, 1.0], -1.0, 50.0);
+    let Some(hit) = hits.iter().find(|h| !h.entering) else { return false };
+    let n = part.mesh().normal(hit.triangle);
+    // An outer face, not a wall.
+    if n.z < WALL_NORMAL_Z_MAX {
+        return false;
+    }
+    let on_face = inwards + Vector3::z() * hit.t;
+    let top_mm = |q: &Vector3<f64>| on_face.z + (n.x * (on_face.x - q.x) + n.y * (on_face.y - q.y)) / n.z;
+    if top_mm(&m.p) - m.p.z > thin_mm {
+        return false;
+    }
+    [0.05, 0.15].iter().all(|&out_mm| {
+        let q = m.p + side * out_mm;
+        let top = top_mm(&q);
+        // Steps of a tenth of the least gap.
+        let steps = (thin_mm / 0.05).ceil() as usize;
+        (0..=steps).any(|k| {
+            let p = [q.x, q.y, top - thin_mm * k as f64 / steps as f64];
+            bone.signed_distance_mm(p, facts.gap_mm_nominal + tol_mm)
+                .is_some_and(|d| d <= facts.gap_mm_nominal + tol_mm)
+        })
+    })
 }
 
 /// True where the wall further out on the same line, narrowed by the draft, is a print of the tool: what goes in

@@ -160,6 +160,8 @@ pub struct ImplantFacts {
     pub edge_outer_mm: f64,
     /// Radius of the inner edge, mm.
     pub edge_inner_mm: f64,
+    /// Where no bone ends the plate it ends where it would be thinner than this, mm.
+    pub edge_thickness_mm_min: f64,
     /// Smallest concave radius the design leaves, mm.
     pub concave_radius_mm_min: f64,
     /// Volume, mm³.

@@ -78,6 +78,7 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         draft_deg: 3.0,
         edge_outer_mm: 0.25,
         edge_inner_mm: 0.6,
+        edge_thickness_mm_min: 1.0,
         concave_radius_mm_min: 1.65,
         volume_mm3,
         mass_g: volume_mm3 * 1.3e-3,

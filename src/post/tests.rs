@@ -407,6 +407,7 @@ fn small_implant() -> Implant {
             draft_deg: 0.0,
             edge_outer_mm: 0.25,
             edge_inner_mm: 0.6,
+            edge_thickness_mm_min: 1.0,
             concave_radius_mm_min: 1.65,
             volume_mm3: mesh.volume_mm3(),
             mass_g: 10.0,

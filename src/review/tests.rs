@@ -65,6 +65,7 @@ fn implant(mesh: Mesh<Part>) -> Implant {
             draft_deg: 3.0,
             edge_outer_mm: 0.25,
             edge_inner_mm: 0.6,
+            edge_thickness_mm_min: 1.0,
             concave_radius_mm_min: 1.65,
             volume_mm3: mesh.volume_mm3(),
             mass_g: mesh.volume_mm3() * 1.3e-3,

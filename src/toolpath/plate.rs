@@ -140,6 +140,7 @@ impl Form {
             draft_deg: self.draft_deg,
             edge_outer_mm: self.edge_outer,
             edge_inner_mm: self.edge_inner,
+            edge_thickness_mm_min: 1.0,
             concave_radius_mm_min: 2.0,
             volume_mm3: body.volume_mm3(),
             mass_g: 0.0,

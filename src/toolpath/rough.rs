@@ -122,7 +122,8 @@ impl Roughing<'_> {
         for &at in piece {
             mine[at] = region[at];
         }
-        let room = f64::from(clear[seed]) - 0.75 * plane.step;
+        // Nothing further out than the border pass goes: the neck is relieved by less than a node.
+        let room = f64::from(clear[seed]) - 1.25 * plane.step;
         // 0.9 of the radius leaves no core standing in the helix.
         let helix = room.min(0.9 * self.radius_mm).min(self.radius_mm);
         let t0 = march(plane, &mine, &[(seed, 0.0)]);
@@ -195,7 +196,8 @@ impl Roughing<'_> {
     /// From clearance down to just above the layer cleared before.
     fn start(&self, moves: &mut Vec<Move>, p: [f64; 2], above: f64) {
         moves.push(Move::Rapid([p[0], p[1], self.clearance_mm]));
-        let safe = (above + self.gap_mm).min(self.clearance_mm);
+        // Fronts may have left a fin as high as the layer above.
+        let safe = (above + self.layer_mm + self.gap_mm).min(self.clearance_mm);
         moves.push(Move::Rapid([p[0], p[1], safe]));
         moves.push(Move::Plunge([p[0], p[1], above]));
     }
@@ -373,7 +375,7 @@ impl Walker<'_, '_> {
             let path = self.rough.trail(self.t, goal, self.rough.width_mm + 2.0 * plane.step);
             let p = path[0];
             self.moves.push(Move::Rapid([p[0], p[1], self.rough.clearance_mm]));
-            let safe = (self.above + self.rough.gap_mm).min(self.rough.clearance_mm);
+            let safe = (self.above + self.rough.layer_mm + self.rough.gap_mm).min(self.rough.clearance_mm);
             self.moves.push(Move::Rapid([p[0], p[1], safe]));
             // Through air: the disc about this place was cleared by an earlier pass.
             self.moves.push(Move::Plunge([p[0], p[1], self.z]));

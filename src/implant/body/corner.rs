@@ -22,11 +22,15 @@ const NORMAL_MM: f64 = 0.15;
 /// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
 const BESIDE_MM: f64 = 0.35;
 
-/// Carves the corners of the wall; returns how many places of the net asked for it.
-pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f64) -> usize {
+/// Carves the corners of the wall at the first `look_at` places of the net; returns how many of them asked for it.
+pub(super) fn open_corners(
+    fields: &mut Fields,
+    mesh: &Mesh<Part>,
+    look_at: usize,
+    radius_mm: f64,
+) -> usize {
     let tree = Bvh::new(mesh);
-    let centres: Vec<Vector3<f64>> = mesh
-        .vertices
+    let centres: Vec<Vector3<f64>> = mesh.vertices[..look_at]
         .par_iter()
         .filter_map(|&place| {
             // The sheets are smooth; only places that the wall or its edges make can be corners. What looks up is
@@ -41,6 +45,7 @@ pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, radius_mm: f6
             carving_ball(&tree, place.into(), normal.normalize(), radius_mm)
         })
         .collect();
+    if std::env::var("DBG_RIM").is_ok() { eprintln!("corners {} of {}", centres.len(), look_at); }
     carve(fields, &centres, radius_mm);
     centres.len()
 }
@@ -111,8 +116,8 @@ pub(super) fn keep_gap(
             (near.distance_mm < gap_mm - slack_mm).then(|| Vector3::from(near.point_mm))
         })
         .collect();
-    // Twice the slack more than the gap: the ball is a chord itself once it is sampled.
-    carve(fields, &touches, gap_mm + 2.0 * slack_mm);
+    // A little more than the gap: the ball is a chord itself once it is sampled.
+    carve(fields, &touches, gap_mm + 0.5 * slack_mm);
     touches.len()
 }
 

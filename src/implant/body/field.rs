@@ -18,9 +18,11 @@ const REACH_MM: f64 = 1.6;
 /// The distance to bone is low-passed to take the facets off it …
 const SMOOTH_SIGMA_MM: f64 = 0.4;
 /// … but nowhere moved by more than this, mm, away from bone or towards it: a gap may widen a little, not narrow.
-const SMOOTH_AWAY_MM_MAX: f64 = 0.02;
+const SMOOTH_AWAY_MM_MAX: f64 = 0.008;
 /// The same towards bone, mm.
 const SMOOTH_NEARER_MM_MAX: f64 = 0.005;
+/// The wall's direction at an edge is taken over this, mm.
+const EVEN_SIGMA_MM: f64 = 0.5;
 /// Kept from a lumen beyond the clearance asked for, mm: the net's chords reach into it.
 const SINUS_SPARE_MM: f64 = 0.08;
 /// Width over which the nominal thickness gives way to the inner table, mm; costs a quarter of it where they meet.
@@ -37,6 +39,9 @@ pub(super) struct Fields {
     pub inner: Vec<f32>,
     /// Distance to the rim wall, positive towards the bone; never falls on the way down.
     pub wall: Vec<f32>,
+    /// The wall low-passed: its gradient says at which angle an edge is rounded. That of the wall itself jumps where two
+    /// prints meet, and the edge with it.
+    even_wall: Vec<f32>,
     pub edge_outer_mm: f64,
     pub edge_inner_mm: f64,
 }
@@ -84,7 +89,15 @@ impl Fields {
             });
         }
         let mut fields =
-            Self { grid, outer, inner, wall, edge_outer_mm: t.edge_outer_mm, edge_inner_mm: t.edge_inner_mm };
+            Self {
+                grid,
+                outer,
+                inner,
+                wall,
+                even_wall: Vec::new(),
+                edge_outer_mm: t.edge_outer_mm,
+                edge_inner_mm: t.edge_inner_mm,
+            };
         fields.sweep(draft_rad);
         fields
     }
@@ -98,6 +111,12 @@ impl Fields {
             let below = &mut low[k * layer..];
             below.par_iter_mut().zip(&high[..layer]).for_each(|(b, a)| *b = b.max(*a + lean));
         }
+        self.wall_is_set();
+    }
+
+    /// To be called when the wall has changed.
+    pub fn wall_is_set(&mut self) {
+        self.even_wall = low_pass(&self.grid, &self.wall, EVEN_SIGMA_MM);
     }
 
     /// Largest of the three, edges sharp: for columns and outlines.
@@ -118,7 +137,7 @@ impl Fields {
                     return sharp;
                 }
                 let g = |f: &[f32]| gradient_at(&self.grid, f, at);
-                let wall = (f64::from(w), g(&self.wall));
+                let wall = (f64::from(w), g(&self.even_wall));
                 let top = rounded((f64::from(a), g(&self.outer)), wall, self.edge_outer_mm);
                 let bottom = rounded((f64::from(i), g(&self.inner)), wall, self.edge_inner_mm);
                 top.max(bottom) as f32
@@ -129,7 +148,8 @@ impl Fields {
     /// The body with its edges at any place of the grid.
     pub fn body_at(&self, p_mm: [f64; 3]) -> f64 {
         let c = self.grid.cell(p_mm);
-        let (a, i, w) = (c.of(&self.outer), c.of(&self.inner), c.of(&self.wall));
+        let (a, i) = (c.of(&self.outer), c.of(&self.inner));
+        let w = (c.value(&self.wall), c.of(&self.even_wall).1);
         rounded(a, w, self.edge_outer_mm).max(rounded(i, w, self.edge_inner_mm))
     }
 
@@ -208,7 +228,7 @@ fn bone_distance(
             }
         }
     }
-    let smooth = low_pass(grid, &d);
+    let smooth = low_pass(grid, &d, SMOOTH_SIGMA_MM);
     d.par_iter_mut().zip(&smooth).for_each(|(d, s)| {
         let shift = f64::from(s - *d);
         let most = if shift > 0.0 { SMOOTH_NEARER_MM_MAX } else { SMOOTH_AWAY_MM_MAX };
@@ -238,8 +258,8 @@ fn near_blocks(grid: &PartGrid, tree: &Bvh<Part>, reach_mm: f64) -> impl Fn(usiz
 }
 
 /// Gaussian low-pass along the three axes; the border's values go on outside.
-fn low_pass(grid: &PartGrid, field: &[f32]) -> Vec<f32> {
-    let kernel = gaussian(SMOOTH_SIGMA_MM / grid.step_mm);
+fn low_pass(grid: &PartGrid, field: &[f32], sigma_mm: f64) -> Vec<f32> {
+    let kernel = gaussian(sigma_mm / grid.step_mm);
     let half = kernel.len() as i64 / 2;
     let [ni, nj, nk] = grid.dims;
     let mut from = field.to_vec();

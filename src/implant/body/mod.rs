@@ -145,7 +145,7 @@ const SAMPLES_MAX: u64 = 200_000_000;
 /// Rounds of carving corners: a ball may open a corner beside it.
 const CORNER_ROUNDS: usize = 3;
 /// Places of the net nearer to bone than the gap by more than this are carved, mm.
-const GAP_SLACK_MM: f64 = 0.010;
+const GAP_SLACK_MM: f64 = 0.008;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
 const CORNER_SPARE: f64 = 1.1;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
@@ -209,19 +209,26 @@ pub fn design(
     let empty = || ImplantError::Empty { defect, gap_mm: t.gap_mm };
     let mut body = net::body_mesh(&fields).ok_or_else(empty)?;
     // First, since what it carves are corners too.
-    if corner::keep_gap(&mut fields, &body.0, &bone, t.gap_mm, GAP_SLACK_MM) > 0 {
+    if corner::keep_gap(&mut fields, &body.mesh, &bone, t.gap_mm, GAP_SLACK_MM) > 0 {
         fields.sweep(draft_rad);
         body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
+    // Until the even net finds none, then until its refined edges find none.
+    let radius_mm = CORNER_SPARE * params.concave_radius_mm();
+    let mut look_at = body.even;
     for _ in 0..CORNER_ROUNDS {
-        let asked = corner::open_corners(&mut fields, &body.0, CORNER_SPARE * params.concave_radius_mm());
-        if asked == 0 {
+        let asked = corner::open_corners(&mut fields, &body.mesh, look_at, radius_mm);
+        if asked > 0 {
+            fields.sweep(draft_rad);
+            body = net::body_mesh(&fields).ok_or_else(empty)?;
+            look_at = body.even;
+        } else if look_at < body.mesh.vertices.len() {
+            look_at = body.mesh.vertices.len();
+        } else {
             break;
         }
-        fields.sweep(draft_rad);
-        body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
-    let (body, dropped_mm2) = body;
+    let net::Body { mesh: body, dropped_mm2, .. } = body;
 
     step(5, "holes")?;
     let middle = body.centroid_mm();
@@ -275,6 +282,7 @@ pub fn design(
         draft_deg: t.draft_deg,
         edge_outer_mm: t.edge_outer_mm,
         edge_inner_mm: t.edge_inner_mm,
+        edge_thickness_mm_min: t.edge_thickness_mm_min,
         concave_radius_mm_min: measured.concave.0,
         volume_mm3,
         mass_g: volume_mm3 / 1000.0 * material.density_g_per_cm3,

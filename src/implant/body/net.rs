@@ -14,14 +14,26 @@ const TRAVEL: f64 = 0.45;
 /// Newton steps. Three leave less than 0.1 µm on a smooth face.
 const STEPS: usize = 3;
 
-/// The largest piece of the body's surface, and the area of the other pieces, mm². `None` where there is no body.
-pub(super) fn body_mesh(fields: &Fields) -> Option<(Mesh<Part>, f64)> {
+/// The body's surface.
+pub(super) struct Body {
+    /// Its largest piece.
+    pub mesh: Mesh<Part>,
+    /// Area of the other pieces, mm².
+    pub dropped_mm2: f64,
+    /// Corners of the even net; those after it refine edges.
+    pub even: usize,
+}
+
+/// The largest piece of the body's surface; `None` where there is no body.
+pub(super) fn body_mesh(fields: &Fields) -> Option<Body> {
     let net = surface_net(fields.grid.dims, &fields.body(), Nudge::ShrinkInside);
     let vertices = net.vertices.iter().map(|&v| fields.grid.place_of(v)).collect();
     let all = Mesh::<Part>::new(vertices, net.triangles);
     let pieces = all.pieces();
     let mesh = all.subset(pieces.first()?);
-    Some((refine(fields, onto_body(fields, &mesh)), all.area_mm2() - mesh.area_mm2()))
+    let dropped_mm2 = all.area_mm2() - mesh.area_mm2();
+    let even = mesh.vertices.len();
+    Some(Body { mesh: refine(fields, onto_body(fields, &mesh)), dropped_mm2, even })
 }
 
 /// Moves corners along the gradient onto the body. Corners whose move would turn a triangle stay where they were.

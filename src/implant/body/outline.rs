@@ -86,6 +86,7 @@ pub(super) fn limit(
             *w = w.max(limit[c] * cos + depth * sin);
         }
     });
+    fields.wall_is_set();
 }
 
 /// Length of the body along a column, mm, and its highest sample.

@@ -62,7 +62,24 @@ fn holds(field: &BoneField<'_>, done: &Completed, to_open: &[f32], p: Vector3<f6
     }
     // Beyond the open cells a soft voxel of the skull is its marrow, not the hole.
     let beyond = to_open[at] > 0.0;
-    field.sample(p).is_some_and(|s| !s.by_mask || (!beyond && s.excess <= 0.0))
+    field
+        .sample(p)
+        .is_some_and(|s| (!s.by_mask || (!beyond && s.excess <= 0.0)) && !in_sinus(field, done, at, r, s.hu))
+}
+
+/// True for air that belongs to a pocket met by the ray of this cell or of one beside it. Air alone is no sinus: a dry
+/// skull has nothing else in its hole.
+fn in_sinus(field: &BoneField<'_>, done: &Completed, at: usize, r_mm: f64, hu: f64) -> bool {
+    // The pocket's ends are those of the neighbour's ray, half a voxel or so off.
+    const ENDS_MM: f64 = 1.0;
+    let n = done.local.chart.n as i64;
+    let (a, b) = (at as i64 % n, at as i64 / n);
+    hu < field.air_hu
+        && (-1..=1)
+            .flat_map(|j| (-1..=1).map(move |i| (a + i, b + j)))
+            .filter(|&(i, j)| i >= 0 && j >= 0 && i < n && j < n)
+            .flat_map(|(i, j)| &done.local.pockets[(j * n + i) as usize])
+            .any(|&(from, to)| (from - ENDS_MM..=to + ENDS_MM).contains(&r_mm))
 }
 
 /// Smallest box of voxels around the open cells.
