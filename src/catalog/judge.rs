@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::formats;
 use crate::inspect::{FitInput, InspectParams, inspect};
 use crate::milling::{MillingParams, ProgramText, mill};
-use crate::model::{Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Watch};
+use crate::model::{Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Scan, Watch};
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::job_of;
 use crate::record::deviation_colour;
@@ -79,7 +79,7 @@ impl Work for InspectStage {
     const ID: &'static str = "inspect";
     const REVISION: u32 = 1;
     const NEEDS: &'static [&'static str] =
-        &["bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
+        &["scan", "bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
     type Out = Vec<Option<Inspection>>;
     fn parameters(&self) -> Value {
         self.1.clone()
@@ -107,6 +107,7 @@ impl Work for InspectStage {
                 bone: &board.get::<Bone>("bone").facts,
                 implant: &implant.facts,
                 patch: missing.patches.get(implant.defect),
+                scan: Some(&board.get::<Scan>("scan").volume),
             };
             let inspection = inspect(&implant.mesh, milled, &job, Some(fit), &self.0, watch)
                 .map_err(failed(FailureKind::Refused))?;

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 
 use crate::geometry::Bvh;
 use crate::model::{
-    BoneFacts, BoneSurface, FitInspection, ImplantFacts, Mesh, Part, Patch, RimGaps, RimShare, Watch,
+    BoneFacts, BoneSurface, FitInspection, ImplantFacts, Mesh, Part, Patch, RimGaps, RimShare, Volume, Watch,
 };
 
+use super::air::air_about;
 use super::columns;
 use super::error::InspectError;
 use super::params::InspectToml;
@@ -29,6 +30,8 @@ pub struct FitInput<'a> {
     pub implant: &'a ImplantFacts,
     /// The completed skull; not needed for anything measured here.
     pub patch: Option<&'a Patch>,
+    /// The scan: where its air holds the rim off. Without it no rim is excused by a sinus.
+    pub scan: Option<&'a Volume>,
 }
 
 /// A place of the measured part, with what it is.
@@ -138,7 +141,12 @@ pub fn fit(
 ) -> Result<Fitted, InspectError> {
     let facts = input.implant;
     watch.note("rim");
-    let rim = rim::classify(measured, tree, bone, facts, t);
+    let air = input.scan.and_then(|scan| {
+        // The sinus must be seen as far as a place on the rim asks for it.
+        let reach_mm = t.sinus_clearance_mm + 3.0;
+        air_about(scan, design, &facts.part_from_patient, t.sinus_air_hu, reach_mm)
+    });
+    let rim = rim::classify(measured, tree, bone, air.as_ref(), facts, t);
     if watch.stopped() {
         return Err(InspectError::Stopped);
     }
@@ -175,12 +183,14 @@ pub fn fit(
             swept: share(Class::Swept),
             draft: share(Class::Draft),
             edge: share(Class::Edge),
+            sinus: share(Class::Sinus),
         },
         gap_mm_by_class: RimGaps {
             free: spread(Class::Free),
             swept: spread(Class::Swept),
             draft: spread(Class::Draft),
             edge: spread(Class::Edge),
+            sinus: spread(Class::Sinus),
         },
         interference_mm3: columns.overlap_mm3,
         interference_mm_max: depth_mm,

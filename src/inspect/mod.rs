@@ -34,6 +34,7 @@ pub mod error;
 pub mod fit;
 pub mod params;
 
+mod air;
 mod columns;
 mod cutter;
 mod holes;

@@ -39,6 +39,12 @@ pub struct InspectToml {
     pub free_share_min: f64,
     /// Least share of the rim wall that looks at bone.
     pub rim_facing_share_min: f64,
+    /// Clearance that a rim keeps from the air of a sinus, mm.
+    pub sinus_clearance_mm: f64,
+    /// Darker than this is air, HU.
+    pub sinus_air_hu: f64,
+    /// Share of the rim held off by a sinus above which somebody must look.
+    pub sinus_rim_share_max: f64,
     /// Fewest rim samples.
     pub rim_samples_min: usize,
     /// Limit of interference, mm³.
@@ -105,10 +111,13 @@ impl TryFrom<InspectToml> for InspectParams {
             ("inspect.tab_witness_share_max", t.tab_witness_share_max),
             ("inspect.free_share_min", t.free_share_min),
             ("inspect.rim_facing_share_min", t.rim_facing_share_min),
+            ("inspect.sinus_rim_share_max", t.sinus_rim_share_max),
         ];
         for (key, value) in shares {
             within(key, value, 0.0, 1.0, "a share from 0 to 1")?;
         }
+        within("inspect.sinus_clearance_mm", t.sinus_clearance_mm, 0.0, 10.0, "0 to 10 mm")?;
+        within("inspect.sinus_air_hu", t.sinus_air_hu, -800.0, -150.0, "-800 to -150 HU")?;
         // 0.1 mm: the contract's densest promise; 0.02 would be 25 times the work for nothing.
         within("inspect.sample_mm", t.sample_mm, 0.02, 0.1, "0.02 to 0.1 mm")?;
         within("inspect.column_mm", t.column_mm, 0.05, 0.5, "0.05 to 0.5 mm")?;

@@ -27,6 +27,8 @@ pub enum Class {
     Draft,
     /// An edge break or the tool's radius opens it.
     Edge,
+    /// No bone to follow: the wall keeps its distance from the air of a sinus.
+    Sinus,
 }
 
 /// A place of the rim.
@@ -48,6 +50,14 @@ pub struct RimSample {
 /// are not; a steep face that passes looks along the bone, not at it, and is left out by that.
 pub const WALL_NORMAL_Z_MAX: f64 = 0.75;
 
+/// A place of one of the plate's two faces has the other one behind it: turned from it by less than this cosine …
+const FACE_COS_MAX: f64 = -0.9;
+/// … and no farther than this many nominal thicknesses.
+const FACE_THICKNESSES: f64 = 1.25;
+
+/// A wall that keeps its distance from air does so to within this, mm: a quarter of a fine voxel.
+const AIR_TOLERANCE_MM: f64 = 0.15;
+
 /// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
 const LOOKS_COS_MIN: f64 = 0.5;
 
@@ -60,6 +70,7 @@ pub fn classify(
     measured: &[Measured],
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
+    air: Option<&Bvh<Part>>,
     facts: &ImplantFacts,
     t: &InspectToml,
 ) -> Vec<RimSample> {
@@ -76,20 +87,31 @@ pub fn classify(
             let looks = gap_mm <= 1e-6
                 || towards.dot(&m.normal) >= LOOKS_COS_MIN * towards.norm()
                 || bone.first_hit(m.p.into(), m.normal.into(), 0.0, t.bone_reach_mm).is_some();
-            if !looks {
+            if !looks || is_face(m, part, facts) {
                 return None;
             }
-            let class = class_of(m, gap_mm, part, bone, facts, t);
+            let class = class_of(m, gap_mm, part, bone, air, facts, t);
             Some(RimSample { p: m.p, normal: m.normal, gap_mm, area_mm2: m.area_mm2, class })
         })
         .collect()
 }
 
+/// True on the plate's faces, which are no rim however steep they stand and whatever they look at.
+fn is_face(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
+    let reach_mm = FACE_THICKNESSES * facts.thickness_mm_nominal;
+    // From a little inside, so that the place's own facet is not met.
+    let from = m.p - m.normal * 0.1;
+    part.first_hit(from.into(), (-m.normal).into(), 0.0, reach_mm)
+        .is_some_and(|hit| part.mesh().normal(hit.triangle).dot(&m.normal) < FACE_COS_MAX)
+}
+
+#[allow(clippy::too_many_arguments)] // one noun per source
 fn class_of(
     m: &Measured,
     gap_mm: f64,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
+    air: Option<&Bvh<Part>>,
     facts: &ImplantFacts,
     t: &InspectToml,
 ) -> Class {
@@ -120,25 +142,61 @@ fn class_of(
             return Class::Edge;
         }
     }
-    if ends_thin(m, part, bone, facts, tol)
+    let to_bone = |p: [f64; 3]| {
+        let reach_mm = nominal + tol;
+        bone.signed_distance_mm(p, reach_mm).is_some_and(|d| d <= reach_mm)
+    };
+    if ends_thin(m, part, facts, facts.edge_thickness_mm_min, &to_bone)
         || held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
         || stands_under_print(m, part, bone, facts, draft, tol)
     {
         Class::Edge
+    } else if air.is_some_and(|air| kept_off_air(m, part, air, facts, draft, &to_bone, t)) {
+        Class::Sinus
     } else {
         Class::Free
     }
 }
 
+/// True where the air of a sinus holds the wall off: here or further out on the same line, or because a plate that went
+/// on would be too thin between its outer face and what must be kept from bone and air.
+fn kept_off_air(
+    m: &Measured,
+    part: &Bvh<Part>,
+    air: &Bvh<Part>,
+    facts: &ImplantFacts,
+    sin_draft: f64,
+    to_bone: &dyn Fn([f64; 3]) -> bool,
+    t: &InspectToml,
+) -> bool {
+    let kept_mm = t.sinus_clearance_mm + AIR_TOLERANCE_MM;
+    let near = |p: Vector3<f64>, within_mm: f64| air.nearest(p.into(), within_mm).is_some();
+    // As far out as a plate is thick, whatever its slope.
+    let steps = (2.0 * facts.thickness_mm_nominal / 0.5).ceil() as usize;
+    let above = (0..=steps).any(|k| {
+        let up = 0.5 * k as f64;
+        near(m.p + Vector3::z() * up, kept_mm + up * sin_draft)
+    });
+    above
+        || ends_thin(m, part, facts, t.thickness_mm_min, &|p| {
+            to_bone(p) || air.nearest(p, t.sinus_clearance_mm).is_some()
+        })
+}
+
 /// True at the outer edge where a plate that went on to the bone would be thinner than an edge may be: over bone whose
 /// own edge is rounded or has sunk, the plate ends upright where it is that thin.
 ///
-/// Asked of the lines 0.05 and 0.15 mm further out: between the plane of the outer face and bone grown by the gap
-/// there is less than the thickness declared.
-fn ends_thin(m: &Measured, part: &Bvh<Part>, bone: &Bvh<Part>, facts: &ImplantFacts, tol_mm: f64) -> bool {
-    let thin_mm = facts.edge_thickness_mm_min;
-    // 1.5 mm: no edge of an implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
-    if !(thin_mm > 0.0 && thin_mm <= 1.5 && facts.edge_outer_mm <= 1.5) {
+/// Asked of the lines 0.05 and 0.15 mm further out: between the plane of the outer face and what is `forbidden` there is
+/// less than `thin_mm`.
+fn ends_thin(
+    m: &Measured,
+    part: &Bvh<Part>,
+    facts: &ImplantFacts,
+    thin_mm: f64,
+    forbidden: &dyn Fn([f64; 3]) -> bool,
+) -> bool {
+    // 2 mm: no implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
+    if !(thin_mm > 0.0 && thin_mm <= 2.0 && facts.edge_outer_mm <= 1.5) {
         return false;
     }
     let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
@@ -162,12 +220,10 @@ fn ends_thin(m: &Measured, part: &Bvh<Part>, bone: &Bvh<Part>, facts: &ImplantFa
     [0.05, 0.15].iter().all(|&out_mm| {
         let q = m.p + side * out_mm;
         let top = top_mm(&q);
-        // Steps of a tenth of the least gap.
+        // Twenty to a millimetre: a tenth of the usual gap.
         let steps = (thin_mm / 0.05).ceil() as usize;
         (0..=steps).any(|k| {
-            let p = [q.x, q.y, top - thin_mm * k as f64 / steps as f64];
-            bone.signed_distance_mm(p, facts.gap_mm_nominal + tol_mm)
-                .is_some_and(|d| d <= facts.gap_mm_nominal + tol_mm)
+            forbidden([q.x, q.y, top - thin_mm * k as f64 / steps as f64])
         })
     })
 }

@@ -182,7 +182,7 @@ fn fit_of(
     let (surface, bone) = (bone_surface(bone), bone_facts());
     let mut implant = implant_facts(pose, 0.5);
     facts(&mut implant);
-    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None, scan: None };
     inspect_fit(part, input, &peek(), &Silent).unwrap()
 }
 
@@ -438,7 +438,7 @@ fn the_axis_must_be_the_parts_z() {
     let (surface, bone) = (bone_surface(bone), bone_facts());
     let mut implant = implant_facts(pose, 0.5);
     implant.insertion_axis_lps = implant.insertion_axis_lps.reversed();
-    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None, scan: None };
     let got = inspect_fit(&part(), input, &peek(), &Silent);
     assert!(matches!(got, Err(InspectError::AxisMismatch { .. })));
 }
@@ -479,7 +479,7 @@ fn how_long_a_part_of_25_cm2_takes() {
         bone_ring(&cap, 80.0, 75.0, -0.5 / 0.36f64.sin(), 0.36, 0.8, 330).moved(&pose.inverse());
     let (surface, bone) = (bone_surface(bone), bone_facts());
     let implant = implant_facts(pose, 0.5);
-    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None };
+    let input = FitInput { surface: &surface, bone: &bone, implant: &implant, patch: None, scan: None };
     let got = inspect(&part, &m, &job(), Some(input), &peek(), &Clock(std::time::Instant::now())).unwrap();
     println!("{:?}\n{:?}\n{:?}", got.facts.reasons, got.facts.surface, got.facts.fit);
 }

@@ -167,6 +167,15 @@ pub fn of_fit(f: &FitInspection, rim_samples: usize, rim_facing_share: f64, t: &
             "mm",
             MICROMETER,
         ),
+        Check::new(
+            "F10",
+            "share of the rim held off by a sinus",
+            [0.0, 0.0, t.sinus_rim_share_max],
+            share(f.rim_share.sinus),
+            "",
+            RIM,
+        )
+        .review(),
         Check::new("F6", "share of free rim", [1.0, t.free_share_min, 1.0], share(f.rim_share.free), "", RIM)
             .review(),
         Check::new(

@@ -54,7 +54,7 @@ pub struct GapSpread {
     pub max: f64,
 }
 
-/// Share of the rim by class; the four add to 1.
+/// Share of the rim by class; they add to 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RimShare {
     /// The wall follows the bone at the gap.
@@ -65,6 +65,8 @@ pub struct RimShare {
     pub draft: f64,
     /// An edge break or a tool radius opens the gap.
     pub edge: f64,
+    /// No bone to follow: the wall keeps its distance from the air of a sinus.
+    pub sinus: f64,
 }
 
 /// Gap statistics of each rim class.
@@ -78,6 +80,8 @@ pub struct RimGaps {
     pub draft: GapSpread,
     /// Edge.
     pub edge: GapSpread,
+    /// Kept off a sinus.
+    pub sinus: GapSpread,
 }
 
 /// Step of the outer surface across the rim, mm.

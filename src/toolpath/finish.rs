@@ -100,6 +100,11 @@ impl Finishing<'_> {
             clearance_mm: self.scene.clearance_mm,
             gap_mm: self.params.rapid_gap_mm,
             ramp_height_mm,
+            // What roughing left below its last layer; the finishing passes meet the skin alone.
+            ramp_height_mm_max: match grade {
+                Grade::Semi => self.params.rough_layer_mm_max + self.rough_skin_mm,
+                Grade::Finish => ramp_height_mm,
+            },
             // Into a skin, not into full stock: three times the ramp's angle, and 8 mm at most.
             ramp_mm: (ramp_height_mm / (3.0 * self.params.ramp_angle_deg).to_radians().tan()).min(8.0),
             stay_mm: 6.0,

@@ -49,6 +49,8 @@ pub struct Leads {
     pub gap_mm: f64,
     /// Height above the pass at which its ramp begins: the skin to go through, mm.
     pub ramp_height_mm: f64,
+    /// Where more than that may stand the ramp begins higher, up to this, mm.
+    pub ramp_height_mm_max: f64,
     /// Length of the ramp along the pass, mm.
     pub ramp_mm: f64,
     /// Longest link that stays down, mm.
@@ -151,7 +153,11 @@ impl<'a> Linker<'a> {
 
     /// Gets the tool to the first point: across, down to the ramp's top, down along the pass.
     fn enter(&mut self, points: &[[f64; 3]]) {
-        let ramp = ramp(points, self.leads.ramp_mm, self.leads.ramp_height_mm);
+        // Higher and as much longer where more than the skin stands; standing stock is an upper bound.
+        let standing_mm = self.standing.at(points[0][0], points[0][1]) - points[0][2];
+        let height_mm = self.leads.ramp_height_mm.max(standing_mm.min(self.leads.ramp_height_mm_max));
+        let ramp_mm = self.leads.ramp_mm * height_mm / self.leads.ramp_height_mm;
+        let ramp = ramp(points, ramp_mm, height_mm);
         let top = *ramp.last().expect("a ramp has its foot at least");
         if !self.hop(top) {
             self.lift();
@@ -237,7 +243,18 @@ fn ramp(points: &[[f64; 3]], length_mm: f64, height_mm: f64) -> Vec<[f64; 3]> {
         gone += d;
         out.push([w[1][0], w[1][1], w[1][2] + height_mm * gone / length_mm]);
     }
-    // A short pass: the top of the ramp stands over its end.
+    // A short pass: to and fro on it, as often as the ramp is longer.
+    let rest_mm = length_mm - gone;
+    if gone > 0.0 && rest_mm > 0.0 {
+        let back: Vec<[f64; 3]> = points.iter().rev().copied().collect();
+        // A hundred strokes: on a pass of hundredths of a millimetre nothing is left to ramp into.
+        if rest_mm < 100.0 * gone {
+            let rest_height = height_mm * rest_mm / length_mm;
+            let done = height_mm - rest_height;
+            out.extend(ramp(&back, rest_mm, rest_height).iter().skip(1).map(|p| [p[0], p[1], p[2] + done]));
+            return out;
+        }
+    }
     let last = *out.last().expect("begun with one");
     let end = points.last().expect("a pass has points");
     out.push([last[0], last[1], end[2] + height_mm]);

@@ -143,11 +143,13 @@ pub enum ImplantError {
 /// Most samples of the grid: 200 million take 4 GB.
 const SAMPLES_MAX: u64 = 200_000_000;
 /// Rounds of carving corners: a ball may open a corner beside it.
-const CORNER_ROUNDS: usize = 3;
+const CORNER_ROUNDS: usize = 2;
 /// Places of the net nearer to bone than the gap by more than this are carved, mm.
 const GAP_SLACK_MM: f64 = 0.008;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
 const CORNER_SPARE: f64 = 1.1;
+/// The least that is carved for in the end, over the tool's own radius.
+const TOOL_SPARE: f64 = 1.03;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
 const CONCAVE_MEASURED_MM: f64 = 3.0;
 /// Reach into the body that still counts as a fit when concave radii are measured, mm: the finishing tolerance. The tool
@@ -213,20 +215,22 @@ pub fn design(
         fields.sweep(draft_rad);
         body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
-    // Until the even net finds none, then until its refined edges find none.
     let radius_mm = CORNER_SPARE * params.concave_radius_mm();
-    let mut look_at = body.even;
     for _ in 0..CORNER_ROUNDS {
-        let asked = corner::open_corners(&mut fields, &body.mesh, look_at, radius_mm);
-        if asked > 0 {
-            fields.sweep(draft_rad);
-            body = net::body_mesh(&fields).ok_or_else(empty)?;
-            look_at = body.even;
-        } else if look_at < body.mesh.vertices.len() {
-            look_at = body.mesh.vertices.len();
-        } else {
+        if corner::open_corners(&mut fields, &body.mesh, body.even, radius_mm) == 0 {
             break;
         }
+        fields.sweep(draft_rad);
+        body = net::body_mesh(&fields).ok_or_else(empty)?;
+    }
+    // What that left still narrower than the tool itself, the refined edges included.
+    for _ in 0..CORNER_ROUNDS {
+        let all = body.mesh.vertices.len();
+        if corner::open_corners(&mut fields, &body.mesh, all, TOOL_SPARE * t.tool_radius_mm_min) == 0 {
+            break;
+        }
+        fields.sweep(draft_rad);
+        body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
     let net::Body { mesh: body, dropped_mm2, .. } = body;
 
