@@ -20,11 +20,8 @@ pub fn air_about(
     let size = volume.grid.dims;
     let (mut first, mut last) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
     for corner in 0..8 {
-        let p = std::array::from_fn(
-            |a| {
-                if corner >> a & 1 == 1 { hi[a] + reach_mm } else { lo[a] - reach_mm }
-            },
-        );
+        let p =
+            std::array::from_fn(|a| if corner >> a & 1 == 1 { hi[a] + reach_mm } else { lo[a] - reach_mm });
         let index = volume.grid.index_from_patient(patient_from_part.apply(Point::new(p)));
         for a in 0..3 {
             first[a] = first[a].min(index[a]);

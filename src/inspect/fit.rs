@@ -150,14 +150,6 @@ pub fn fit(
     if watch.stopped() {
         return Err(InspectError::Stopped);
     }
-    if let Ok(f) = std::env::var("DBG_RIM") {
-        use std::fmt::Write;
-        let mut o = String::new();
-        for r in &rim {
-            let _ = writeln!(o, "{} {} {} {} {} {} {} {} {:?}", r.p.x, r.p.y, r.p.z, r.normal.x, r.normal.y, r.normal.z, r.gap_mm, r.area_mm2, r.class);
-        }
-        let _ = std::fs::write(f, o);
-    }
     let columns = columns::measure(design, tree, bone, t.column_mm);
     let depth_mm = measured.iter().filter_map(|m| m.bone_mm).fold(0.0, |deep: f64, d| deep.max(-d));
     watch.note("thickness, seat, step");

@@ -222,9 +222,7 @@ fn ends_thin(
         let top = top_mm(&q);
         // Twenty to a millimetre: a tenth of the usual gap.
         let steps = (thin_mm / 0.05).ceil() as usize;
-        (0..=steps).any(|k| {
-            forbidden([q.x, q.y, top - thin_mm * k as f64 / steps as f64])
-        })
+        (0..=steps).any(|k| forbidden([q.x, q.y, top - thin_mm * k as f64 / steps as f64]))
     })
 }
 

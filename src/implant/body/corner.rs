@@ -23,12 +23,7 @@ const NORMAL_MM: f64 = 0.15;
 const BESIDE_MM: f64 = 0.35;
 
 /// Carves the corners of the wall at the first `look_at` places of the net; returns how many of them asked for it.
-pub(super) fn open_corners(
-    fields: &mut Fields,
-    mesh: &Mesh<Part>,
-    look_at: usize,
-    radius_mm: f64,
-) -> usize {
+pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, look_at: usize, radius_mm: f64) -> usize {
     let tree = Bvh::new(mesh);
     let centres: Vec<Vector3<f64>> = mesh.vertices[..look_at]
         .par_iter()
@@ -45,7 +40,6 @@ pub(super) fn open_corners(
             carving_ball(&tree, place.into(), normal.normalize(), radius_mm)
         })
         .collect();
-    if std::env::var("DBG_RIM").is_ok() { eprintln!("corners {} of {}", centres.len(), look_at); }
     carve(fields, &centres, radius_mm);
     centres.len()
 }

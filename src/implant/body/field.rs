@@ -88,16 +88,15 @@ impl Fields {
                 }
             });
         }
-        let mut fields =
-            Self {
-                grid,
-                outer,
-                inner,
-                wall,
-                even_wall: Vec::new(),
-                edge_outer_mm: t.edge_outer_mm,
-                edge_inner_mm: t.edge_inner_mm,
-            };
+        let mut fields = Self {
+            grid,
+            outer,
+            inner,
+            wall,
+            even_wall: Vec::new(),
+            edge_outer_mm: t.edge_outer_mm,
+            edge_inner_mm: t.edge_inner_mm,
+        };
         fields.sweep(draft_rad);
         fields
     }

@@ -143,11 +143,13 @@ pub enum ImplantError {
 /// Most samples of the grid: 200 million take 4 GB.
 const SAMPLES_MAX: u64 = 200_000_000;
 /// Rounds of carving corners: a ball may open a corner beside it.
-const CORNER_ROUNDS: usize = 2;
+const CORNER_ROUNDS: usize = 3;
 /// Places of the net nearer to bone than the gap by more than this are carved, mm.
 const GAP_SLACK_MM: f64 = 0.008;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
 const CORNER_SPARE: f64 = 1.1;
+/// Rounds of carving for the tool alone.
+const TOOL_ROUNDS: usize = 1;
 /// The least that is carved for in the end, over the tool's own radius.
 const TOOL_SPARE: f64 = 1.03;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
@@ -224,7 +226,7 @@ pub fn design(
         body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
     // What that left still narrower than the tool itself, the refined edges included.
-    for _ in 0..CORNER_ROUNDS {
+    for _ in 0..TOOL_ROUNDS {
         let all = body.mesh.vertices.len();
         if corner::open_corners(&mut fields, &body.mesh, all, TOOL_SPARE * t.tool_radius_mm_min) == 0 {
             break;

@@ -11,6 +11,8 @@ use super::refine::refine;
 
 /// A corner may be moved onto the body by this share of a sample's step: more could fold the net.
 const TRAVEL: f64 = 0.45;
+/// A corner this near to the body is on it, mm.
+const ON_BODY_MM: f64 = 0.001;
 /// Newton steps. Three leave less than 0.1 µm on a smooth face.
 const STEPS: usize = 3;
 
@@ -58,7 +60,8 @@ fn onto_body(fields: &Fields, mesh: &Mesh<Part>) -> Mesh<Part> {
     Mesh::new(vertices, mesh.triangles.clone())
 }
 
-/// The place of the body near a place; at most [`TRAVEL`] of a sample's step away.
+/// The place of the body near a place; at most [`TRAVEL`] of a sample's step away. Where there is none, the nearest to it
+/// that was met.
 pub(super) fn onto_body_from(fields: &Fields, start: [f64; 3]) -> [f64; 3] {
     let travel = TRAVEL * fields.grid.step_mm;
     let from = Vector3::from(start);
@@ -75,5 +78,41 @@ pub(super) fn onto_body_from(fields: &Fields, start: [f64; 3]) -> [f64; 3] {
             p = from + moved * (travel / moved.norm());
         }
     }
-    p.into()
+    let off = fields.body_at(p.into()).abs();
+    if off < ON_BODY_MM {
+        return p.into();
+    }
+    // Where edges meet, Newton's steps go astray: along the mean normal the body is crossed all the same.
+    let n = fields.gradient_over(start, 0.5 * fields.grid.step_mm);
+    if n.norm() > 0.2
+        && let Some(found) = crossing(fields, from, n.normalize(), travel)
+    {
+        return found.into();
+    }
+    if off < fields.body_at(start).abs() { p.into() } else { start }
+}
+
+/// The crossing of the body nearest to `from` on a line, within `travel` to either side.
+fn crossing(fields: &Fields, from: Vector3<f64>, along: Vector3<f64>, travel: f64) -> Option<Vector3<f64>> {
+    const PARTS: i32 = 8;
+    let at = |t: f64| from + along * t;
+    let f = |t: f64| fields.body_at(at(t).into());
+    let part = travel / f64::from(PARTS);
+    let toward = if f(0.0) > 0.0 { -part } else { part };
+    for step in [toward, -toward] {
+        for k in 0..PARTS {
+            let (mut a, mut b) = (step * f64::from(k), step * f64::from(k + 1));
+            if (f(a) > 0.0) == (f(b) > 0.0) {
+                continue;
+            }
+            let above = f(a) > 0.0;
+            // Twelve halvings of a sixtieth of a millimetre: nanometres.
+            for _ in 0..12 {
+                let middle = 0.5 * (a + b);
+                if (f(middle) > 0.0) == above { a = middle } else { b = middle }
+            }
+            return Some(at(0.5 * (a + b)));
+        }
+    }
+    None
 }

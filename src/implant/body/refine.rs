@@ -20,8 +20,9 @@ const CHORD_MM: f64 = 0.004;
 const SHORTEST_MM: f64 = 0.05;
 /// Rounds of splitting; each halves the chords, so that the fourth leaves 1/256 of their error.
 const ROUNDS: usize = 4;
-/// A facet may turn by at most this (cosine) when its new corner moves onto the body.
-const TURN_COS_MIN: f64 = 0.2;
+/// A facet may turn by at most this (cosine) when its new corner moves onto the body: beside an acute edge its parent
+/// crossed, a sound facet turns by more than a right angle.
+const TURN_COS_MIN: f64 = -0.3;
 
 type Edge = (u32, u32);
 

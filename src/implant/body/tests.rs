@@ -161,8 +161,9 @@ fn the_wall_keeps_the_gap_and_nothing_touches_bone() {
     for &v in &implant.body.vertices {
         let p = in_hole(implant, v);
         let gap = to_wall_mm(p);
-        // 0.04: nets of 0.5 mm cut the bone's sharp edges, so near the tables the mesh lies off the closed form.
-        assert!(gap > 0.5 - 0.04, "{gap} at {p:?}");
+        // 0.06: nets of 0.5 mm cut the bone's sharp edges by up to 0.2 mm, so near the tables the mesh lies off the
+        // closed form; the wall follows the mesh.
+        assert!(gap > 0.5 - 0.06, "{gap} at {p:?}");
         // Away from both edges what is left of the surface is wall; 0.9 mm: the diagonal of a cell of the bone's net, as
         // deep as it cuts the bone's sharp edge.
         if p.norm() < OUTER_MM - 0.9 && p.norm() > 76.0 + 1.0 && gap < 1.5 {
