@@ -18,8 +18,8 @@ fn check(pipeline: &str, thickness_mm: f64) {
     assert_eq!(code, 5, "this patient's open sinus can never be accepted:\n{said}");
     let ledger = json(&case.join("case.json"));
     eprintln!("{pipeline}: {} {}", ledger["verdict"], ledger["reasons"]);
-    // The honest verdict is `review`. Today limits are still broken on this part, and the judge says so: `reject`.
-    assert!(ledger["verdict"] == "review" || ledger["verdict"] == "reject");
+    // `review` is the honest verdict; where a limit is still broken on this part the judge says `reject` and why.
+    assert!(ledger["verdict"] == "review" || ledger["verdict"] == "reject", "{said}");
     let reasons = ledger["reasons"].to_string();
     for named in ["sinus-open", "orbit-rim", "slice-step"] {
         assert!(reasons.contains(named), "the reasons must name {named}: {reasons}");
@@ -38,18 +38,14 @@ fn check(pipeline: &str, thickness_mm: f64) {
     assert_eq!(number(&implant, "/thickness_mm_nominal"), thickness_mm);
     assert!(implant["sinus_distance_mm"].as_f64().is_none_or(|d| d > 0.0), "outside the sinus");
 
-    let inspected = case.join("part-1/inspection/inspection.json");
-    if inspected.exists() {
-        let inspection = json(&inspected);
-        assert_eq!(number(&inspection, "/fit/interference_mm3"), 0.0);
-        assert_eq!(number(&inspection, "/fit/undercut_mm3"), 0.0);
-        assert!(number(&inspection, "/surface/fraction_within_tolerance") >= 0.995);
-        assert!(number(&inspection, "/surface/deviation_mm/min") >= -0.0254, "no gouge deeper than 25.4 µm");
-    } else {
-        // A stop of the review: then nothing may have been milled, and the reason stands first.
-        assert_eq!(ledger["verdict"], "reject");
-        assert!(!case.join("part-1/program/op10.ngc").exists());
-    }
+    let inspection = json(&case.join("part-1/inspection/inspection.json"));
+    assert_eq!(number(&inspection, "/fit/interference_mm3"), 0.0);
+    assert_eq!(number(&inspection, "/fit/undercut_mm3"), 0.0);
+    assert!(number(&inspection, "/surface/fraction_within_tolerance") >= 0.995);
+    assert!(number(&inspection, "/surface/deviation_mm/min") >= -0.0254, "no gouge deeper than 25.4 µm");
+    let milling = json(&case.join("part-1/milling/milling.json"));
+    let faults = milling["collisions"].as_array().unwrap().len();
+    assert!(faults == 0 || ledger["verdict"] == "reject", "{}", milling["collisions"]);
 
     // 4 GB, as the issue asks; the time is not asserted here, since tests share the machine.
     assert!(number(&ledger, "/peak_mb") <= 4000.0);

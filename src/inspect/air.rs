@@ -1,11 +1,14 @@
 //! Air of the scan about the part: what a rim keeps its distance from where no bone is.
 //!
-//! The judge's own reading of the scan: wherever the HU field crosses the limit, whatever the air belongs to. Under the
-//! scalp that is a sinus, since the scalp keeps the part farther from the air outside than any clearance.
+//! The judge's own reading of the scan: wherever the HU field crosses the limit, except under an open sky: air over which
+//! nothing lies along the insertion axis is the air about the head.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
 
 use crate::geometry::Bvh;
 use crate::geometry::nets::{Nudge, surface_net};
-use crate::model::{Mesh, Part, Patient, Point, Pose, Volume};
+use crate::model::{Dir, Mesh, Part, Patient, Point, Pose, Volume};
 
 /// Surface of the air within `reach_mm` of the part's box; `None` where there is none.
 pub fn air_about(
@@ -35,11 +38,14 @@ pub fn air_about(
     if dims.iter().any(|&n| n < 2) {
         return None;
     }
+    let up = patient_from_part.turn(Dir::<Part>::new([0.0, 0.0, 1.0])).v();
     let values: Vec<f32> = (0..dims.iter().product())
+        .into_par_iter()
         .map(|at: usize| {
             let ijk = [at % dims[0], (at / dims[0]) % dims[1], at / (dims[0] * dims[1])];
-            let at = volume.grid.at(from[0] + ijk[0], from[1] + ijk[1], from[2] + ijk[2]);
-            (f64::from(volume.hu[at]) - air_hu) as f32
+            let ijk: [usize; 3] = std::array::from_fn(|a| ijk[a] + from[a]);
+            let value = f64::from(volume.hu[volume.grid.at(ijk[0], ijk[1], ijk[2])]) - air_hu;
+            if value < 0.0 && under_open_sky(volume, ijk, up, air_hu) { -value as f32 } else { value as f32 }
         })
         .collect();
     if values.iter().all(|v| *v >= 0.0) {
@@ -55,4 +61,23 @@ pub fn air_about(
         })
         .collect();
     Some(Bvh::new(&Mesh::<Part>::new(vertices, net.triangles)))
+}
+
+/// True for a voxel over which the scan shows nothing but air.
+fn under_open_sky(volume: &Volume, ijk: [usize; 3], up: Vector3<f64>, air_hu: f64) -> bool {
+    // Half a fine voxel, so that no wall is stepped over.
+    const STEP_MM: f64 = 0.25;
+    let from = volume.grid.patient_from_index(ijk.map(|x| x as f64)).v();
+    let mut out_mm = STEP_MM;
+    loop {
+        let index = volume.grid.index_from_patient(Point::from_v(from + up * out_mm));
+        if (0..3).any(|a| index[a].round() < 0.0 || index[a].round() as usize >= volume.grid.dims[a]) {
+            return true;
+        }
+        let [i, j, k] = index.map(|x| x.round() as usize);
+        if f64::from(volume.hu[volume.grid.at(i, j, k)]) >= air_hu {
+            return false;
+        }
+        out_mm += STEP_MM;
+    }
 }

@@ -28,7 +28,7 @@ pub struct FitInput<'a> {
     pub bone: &'a BoneFacts,
     /// Gap, draft, edges and pose as designed.
     pub implant: &'a ImplantFacts,
-    /// The completed skull; not needed for anything measured here.
+    /// The completed skull: where it knows of no vault, no bone is asked for.
     pub patch: Option<&'a Patch>,
     /// The scan: where its air holds the rim off. Without it no rim is excused by a sinus.
     pub scan: Option<&'a Volume>,
@@ -146,7 +146,8 @@ pub fn fit(
         let reach_mm = t.sinus_clearance_mm + 3.0;
         air_about(scan, design, &facts.part_from_patient, t.sinus_air_hu, reach_mm)
     });
-    let rim = rim::classify(measured, tree, bone, air.as_ref(), facts, t);
+    let open = rim::OpenRim { air, patch: input.patch };
+    let rim = rim::classify(measured, tree, bone, &open, facts, t);
     if watch.stopped() {
         return Err(InspectError::Stopped);
     }
@@ -175,14 +176,14 @@ pub fn fit(
             swept: share(Class::Swept),
             draft: share(Class::Draft),
             edge: share(Class::Edge),
-            sinus: share(Class::Sinus),
+            open: share(Class::Open),
         },
         gap_mm_by_class: RimGaps {
             free: spread(Class::Free),
             swept: spread(Class::Swept),
             draft: spread(Class::Draft),
             edge: spread(Class::Edge),
-            sinus: spread(Class::Sinus),
+            open: spread(Class::Open),
         },
         interference_mm3: columns.overlap_mm3,
         interference_mm_max: depth_mm,

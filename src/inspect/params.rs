@@ -43,8 +43,8 @@ pub struct InspectToml {
     pub sinus_clearance_mm: f64,
     /// Darker than this is air, HU.
     pub sinus_air_hu: f64,
-    /// Share of the rim held off by a sinus above which somebody must look.
-    pub sinus_rim_share_max: f64,
+    /// Share of the rim with no bone to follow above which somebody must look.
+    pub open_rim_share_max: f64,
     /// Fewest rim samples.
     pub rim_samples_min: usize,
     /// Limit of interference, mm³.
@@ -111,7 +111,7 @@ impl TryFrom<InspectToml> for InspectParams {
             ("inspect.tab_witness_share_max", t.tab_witness_share_max),
             ("inspect.free_share_min", t.free_share_min),
             ("inspect.rim_facing_share_min", t.rim_facing_share_min),
-            ("inspect.sinus_rim_share_max", t.sinus_rim_share_max),
+            ("inspect.open_rim_share_max", t.open_rim_share_max),
         ];
         for (key, value) in shares {
             within(key, value, 0.0, 1.0, "a share from 0 to 1")?;

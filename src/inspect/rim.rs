@@ -11,7 +11,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::geometry::Bvh;
-use crate::model::{ImplantFacts, Part};
+use crate::model::{Cell, ImplantFacts, Part, Patch, Point};
 
 use super::fit::Measured;
 use super::params::InspectToml;
@@ -27,8 +27,8 @@ pub enum Class {
     Draft,
     /// An edge break or the tool's radius opens it.
     Edge,
-    /// No bone to follow: the wall keeps its distance from the air of a sinus.
-    Sinus,
+    /// No bone to follow: the wall keeps its distance from the air of a sinus, or the vault ends here.
+    Open,
 }
 
 /// A place of the rim.
@@ -70,7 +70,7 @@ pub fn classify(
     measured: &[Measured],
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
-    air: Option<&Bvh<Part>>,
+    open: &OpenRim,
     facts: &ImplantFacts,
     t: &InspectToml,
 ) -> Vec<RimSample> {
@@ -90,7 +90,7 @@ pub fn classify(
             if !looks || is_face(m, part, facts) {
                 return None;
             }
-            let class = class_of(m, gap_mm, part, bone, air, facts, t);
+            let class = class_of(m, gap_mm, part, bone, open, facts, t);
             Some(RimSample { p: m.p, normal: m.normal, gap_mm, area_mm2: m.area_mm2, class })
         })
         .collect()
@@ -111,7 +111,7 @@ fn class_of(
     gap_mm: f64,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
-    air: Option<&Bvh<Part>>,
+    open: &OpenRim,
     facts: &ImplantFacts,
     t: &InspectToml,
 ) -> Class {
@@ -151,11 +151,41 @@ fn class_of(
         || stands_under_print(m, part, bone, facts, draft, tol)
     {
         Class::Edge
-    } else if air.is_some_and(|air| kept_off_air(m, part, air, facts, draft, &to_bone, t)) {
-        Class::Sinus
+    } else if open.air.as_ref().is_some_and(|air| kept_off_air(m, part, air, facts, draft, &to_bone, t))
+        || open.patch.is_some_and(|patch| beside_the_vaults_end(m, patch, facts))
+    {
+        Class::Open
     } else {
         Class::Free
     }
+}
+
+/// What may stand in for bone at an open rim.
+pub struct OpenRim<'a> {
+    /// Air of the scan near the part.
+    pub air: Option<Bvh<Part>>,
+    /// The completed skull.
+    pub patch: Option<&'a Patch>,
+}
+
+/// True where the completed skull knows of no vault beside the wall: an opening into sinus or orbit, or the scan's end.
+fn beside_the_vaults_end(m: &Measured, patch: &Patch, facts: &ImplantFacts) -> bool {
+    let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
+    if side.norm() < 1e-6 {
+        return false;
+    }
+    let patient_from_part = facts.part_from_patient.inverse();
+    // Two cells of the chart and less than the gap's search: bone in the next cell would have to be followed.
+    [0.5, 1.0, 1.5, 2.0].iter().any(|&out_mm| {
+        let p = m.p + side.normalize() * out_mm;
+        let Some((cell, _)) = patch.cell_and_radius(patient_from_part.apply(Point::new(p.into()))) else {
+            return true;
+        };
+        let [a, b] = cell.map(f64::round);
+        let n = patch.n as f64;
+        !(a >= 0.0 && b >= 0.0 && a < n && b < n)
+            || patch.cells[b as usize * patch.n + a as usize] == Cell::Unknown
+    })
 }
 
 /// True where the air of a sinus holds the wall off: here or further out on the same line, or because a plate that went
@@ -171,9 +201,7 @@ fn kept_off_air(
 ) -> bool {
     let kept_mm = t.sinus_clearance_mm + AIR_TOLERANCE_MM;
     let near = |p: Vector3<f64>, within_mm: f64| air.nearest(p.into(), within_mm).is_some();
-    // As far out as a plate is thick, whatever its slope.
-    let steps = (2.0 * facts.thickness_mm_nominal / 0.5).ceil() as usize;
-    let above = (0..=steps).any(|k| {
+    let above = (0..=(OUTWARD_MM / 0.5) as usize).any(|k| {
         let up = 0.5 * k as f64;
         near(m.p + Vector3::z() * up, kept_mm + up * sin_draft)
     });

@@ -169,9 +169,9 @@ pub fn of_fit(f: &FitInspection, rim_samples: usize, rim_facing_share: f64, t: &
         ),
         Check::new(
             "F10",
-            "share of the rim held off by a sinus",
-            [0.0, 0.0, t.sinus_rim_share_max],
-            share(f.rim_share.sinus),
+            "share of the rim with no bone to follow",
+            [0.0, 0.0, t.open_rim_share_max],
+            share(f.rim_share.open),
             "",
             RIM,
         )

@@ -65,8 +65,8 @@ pub struct RimShare {
     pub draft: f64,
     /// An edge break or a tool radius opens the gap.
     pub edge: f64,
-    /// No bone to follow: the wall keeps its distance from the air of a sinus.
-    pub sinus: f64,
+    /// No bone to follow: the wall keeps its distance from the air of a sinus, or the vault ends here.
+    pub open: f64,
 }
 
 /// Gap statistics of each rim class.
@@ -80,8 +80,8 @@ pub struct RimGaps {
     pub draft: GapSpread,
     /// Edge.
     pub edge: GapSpread,
-    /// Kept off a sinus.
-    pub sinus: GapSpread,
+    /// No bone to follow.
+    pub open: GapSpread,
 }
 
 /// Step of the outer surface across the rim, mm.
