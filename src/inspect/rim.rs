@@ -55,6 +55,9 @@ const FACE_COS_MAX: f64 = -0.9;
 /// … and no farther than this many nominal thicknesses.
 const FACE_THICKNESSES: f64 = 1.25;
 
+/// Over a sinus the plate lies aslant to the axis, and a line along the axis is this much longer than it is thick.
+const ASLANT: f64 = 1.3;
+
 /// A wall that keeps its distance from air does so to within this, mm: a quarter of a fine voxel.
 const AIR_TOLERANCE_MM: f64 = 0.15;
 
@@ -206,7 +209,7 @@ fn kept_off_air(
         near(m.p + Vector3::z() * up, kept_mm + up * sin_draft)
     });
     above
-        || ends_thin(m, part, facts, t.thickness_mm_min, &|p| {
+        || ends_thin(m, part, facts, ASLANT * t.thickness_mm_min, &|p| {
             to_bone(p) || air.nearest(p, t.sinus_clearance_mm).is_some()
         })
 }
@@ -223,8 +226,8 @@ fn ends_thin(
     thin_mm: f64,
     forbidden: &dyn Fn([f64; 3]) -> bool,
 ) -> bool {
-    // 2 mm: no implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
-    if !(thin_mm > 0.0 && thin_mm <= 2.0 && facts.edge_outer_mm <= 1.5) {
+    // 4 mm: no implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
+    if !(thin_mm > 0.0 && thin_mm <= 4.0 && facts.edge_outer_mm <= 1.5) {
         return false;
     }
     let side = Vector3::new(m.normal.x, m.normal.y, 0.0);
