@@ -98,7 +98,7 @@ impl ToolpathStage {
 
 impl Work for ToolpathStage {
     const ID: &'static str = "toolpath";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Vec<Operation>>;
     fn parameters(&self) -> Value {

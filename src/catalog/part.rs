@@ -22,7 +22,7 @@ impl ReconstructionStage {
 
 impl Work for ReconstructionStage {
     const ID: &'static str = "reconstruction";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface"];
     type Out = Reconstruction;
     fn parameters(&self) -> Value {
@@ -66,7 +66,7 @@ impl ImplantStage {
 
 impl Work for ImplantStage {
     const ID: &'static str = "implant";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["scan", "surface", "reconstruction"];
     type Out = Vec<Implant>;
     fn parameters(&self) -> Value {

@@ -5,7 +5,9 @@
 //! inwards by the draft δ can reach p only where `S(p) = max over q of (g − D(q) + |pq|·sin δ) ≤ 0`. A wall stands
 //! where it must when S(p) = 0. So a gap that is too wide is *swept* where S(p) reaches 0 without the draft's term,
 //! *draft* where it does so only with it, *edge* within an edge break or where the ball of the rim's tool is held
-//! off by bone beside it, and otherwise it is an error of the *free* rim. A gap that is too narrow has no excuse.
+//! off by bone beside it, or the plate would end too thin; *open* where there is no bone to follow (the air of a sinus
+//! holds the wall off, or the completed skull knows of no vault beside it); and otherwise it is an error of the *free*
+//! rim. A gap that is too narrow has no excuse.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
