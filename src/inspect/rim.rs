@@ -103,6 +103,11 @@ pub fn classify(
 
 /// True on the plate's faces, which are no rim however steep they stand and whatever they look at.
 fn is_face(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
+    // No implant is thicker (K231834); a design that claims more could call opposite rims its faces. NaN finds none.
+    const THICKNESS_MM_MAX: f64 = 6.0;
+    if !(facts.thickness_mm_nominal > 0.0 && facts.thickness_mm_nominal <= THICKNESS_MM_MAX) {
+        return false;
+    }
     let reach_mm = FACE_THICKNESSES * facts.thickness_mm_nominal;
     // From a little inside, so that the place's own facet is not met.
     let from = m.p - m.normal * 0.1;
@@ -126,7 +131,7 @@ fn class_of(
     if !(nominal + tol..).contains(&gap_mm) {
         return Class::Free;
     }
-    // 15°: the largest draft in `implant.md` 3.4; a design that claims more gets no excuse from it.
+    // 15°: the largest draft in practice; a design that claims more gets no excuse from it.
     let draft = if facts.draft_deg <= 15.0 { facts.draft_deg.to_radians().sin() } else { 0.0 };
     let held_off = |p: &Vector3<f64>| {
         if held_off_above(p, bone, nominal, 0.0, tol, t.bone_reach_mm) {
@@ -151,7 +156,9 @@ fn class_of(
         let reach_mm = nominal + tol;
         bone.signed_distance_mm(p, reach_mm).is_some_and(|d| d <= reach_mm)
     };
-    if ends_thin(m, part, facts, facts.edge_thickness_mm_min, &to_bone)
+    // 1.5 mm: no edge of an implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
+    let edge_mm = facts.edge_thickness_mm_min;
+    if (edge_mm <= 1.5 && ends_thin(m, part, facts, edge_mm, &to_bone))
         || held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
         || stands_under_print(m, part, bone, facts, draft, tol)
     {
@@ -228,8 +235,8 @@ fn ends_thin(
     thin_mm: f64,
     forbidden: &dyn Fn([f64; 3]) -> bool,
 ) -> bool {
-    // 4 mm: no implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
-    if !(thin_mm > 0.0 && thin_mm <= 4.0 && facts.edge_outer_mm <= 1.5) {
+    // 1.5 mm: no edge is rounder; a larger claim would look for the outer face far inside. NaN gets no excuse.
+    if !(thin_mm > 0.0 && facts.edge_outer_mm <= 1.5) {
         return false;
     }
     let side = Vector3::new(m.normal.x, m.normal.y, 0.0);

@@ -2,6 +2,9 @@
 //!
 //! Order of execution within a block: NIST RS274NGC (NISTIR 6556), table 8. Nothing is shared with the writer.
 
+mod cycles;
+mod settings;
+
 use super::arcs;
 use super::block::Block;
 use super::codes::*;
@@ -9,11 +12,7 @@ use super::motion::{Motion, MotionKind, Plane, ReadFault, Reading};
 use super::words::{LineKind, WordError, read_words};
 
 const INCH_MM: f64 = 25.4;
-/// LinuxCNC re-enters a pecked hole to 0.010 in above the last depth.
-const PECK_CLEARANCE_MM: f64 = 0.254;
-
-/// More pecks, or more turns of an arc, than any job needs: a slip of the decimal point.
-const PECKS_MAX: f64 = 1000.0;
+/// More turns of an arc than any job needs: a slip of the decimal point.
 const TURNS_MAX: u32 = 1000;
 
 /// What the reader is told of the shop beside the text.
@@ -249,120 +248,6 @@ impl<'a> Reader<'a> {
             self.ended = code == 2 || code == 30;
         }
         Ok(())
-    }
-
-    fn set_feed(&mut self, b: &Block) -> Result<(), WordError> {
-        let Some(f) = b.value(b'F') else { return Ok(()) };
-        if f < 0.0 {
-            return Err(WordError::new("bad-value", format!("F{f} is negative: a feed is positive")));
-        }
-        if self.inverse_time {
-            return Ok(());
-        }
-        let unit = self.unit()?;
-        let feed = f * unit;
-        if feed > self.context.feed_mm_per_min_max {
-            let most = self.context.feed_mm_per_min_max;
-            self.fault(
-                "feed-above-limit",
-                format!("feed {feed} mm/min, but the machine goes to {most}: lower F"),
-            );
-        }
-        self.feed_mm_per_min = (feed > 0.0).then_some(feed);
-        Ok(())
-    }
-
-    fn set_speed(&mut self, b: &Block) -> Result<(), WordError> {
-        let Some(s) = b.value(b'S') else { return Ok(()) };
-        if s < 0.0 {
-            return Err(WordError::new("bad-value", format!("S{s} is negative: use M4 to turn backwards")));
-        }
-        let [least, most] = self.context.spindle_rpm;
-        if s > most {
-            self.fault(
-                "speed-above-limit",
-                format!("speed {s}/min, but the spindle goes to {most}: lower S"),
-            );
-        } else if s > 0.0 && s < least {
-            self.fault(
-                "speed-below-limit",
-                format!("speed {s}/min, but the spindle starts at {least}: raise S"),
-            );
-        }
-        self.spindle_rpm = s;
-        Ok(())
-    }
-
-    fn change_tool(&mut self) -> Result<(), WordError> {
-        let Some(t) = self.selected else {
-            return Err(WordError::new("no-tool", "M6 without a T word before it: name the tool"));
-        };
-        if let Some(table) = &self.context.tools
-            && t != 0
-            && !table.contains(&t)
-        {
-            return Err(WordError::new(
-                "tool-not-in-table",
-                format!("T{t} is not in the job's tool table: add it or change the program"),
-            ));
-        }
-        self.tool = t;
-        self.out.tool_changes += 1;
-        // The spindle is stopped by the change.
-        self.spindle = 5;
-        if t != 0 && !self.out.tools_used.contains(&t) {
-            self.out.tools_used.push(t);
-        }
-        Ok(())
-    }
-
-    fn dwell(&mut self, b: &Block) -> Result<(), WordError> {
-        if b.g(G_ONCE) != Some(40) {
-            return Ok(());
-        }
-        match b.value(b'P') {
-            Some(p) if p >= 0.0 => {
-                self.out.dwell_s += p;
-                Ok(())
-            }
-            Some(p) => Err(WordError::new("bad-value", format!("G4 P{p}: a dwell is not negative"))),
-            None => Err(WordError::new("missing-value", "G4 without P: give the dwell in seconds")),
-        }
-    }
-
-    fn set_length_offset(&mut self, b: &Block) -> Result<(), WordError> {
-        match b.g(G_LENGTH) {
-            Some(430) => {
-                let h = b.whole(b'H')?.unwrap_or(self.tool);
-                if let Some(table) = &self.context.tools
-                    && h != 0
-                    && !table.contains(&h)
-                {
-                    return Err(WordError::new(
-                        "wrong-length-offset",
-                        format!(
-                            "H{h} is not in the job's tool table: use the number of the tool in the spindle"
-                        ),
-                    ));
-                }
-                self.length_tool = (h != 0).then_some(h);
-            }
-            Some(_) => self.length_tool = None,
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn set_work_offset(&mut self, code: u32) {
-        self.offset = Some(code);
-        if let Some(expected) = self.context.work_offset
-            && expected != code
-        {
-            self.fault(
-                "wrong-work-offset",
-                format!("G{} is used, but the job sets this program up at G{}", code / 10, expected / 10),
-            );
-        }
     }
 
     fn check_unused(&self, b: &Block) -> Result<(), WordError> {
@@ -616,77 +501,6 @@ impl<'a> Reader<'a> {
         };
         motion.feed_mm_per_min = self.feed_for(b, arcs::length_mm(&motion))?;
         self.push(motion);
-        Ok(())
-    }
-
-    /// G81, G82, G83 as LinuxCNC expands them, in G17 and G90.
-    fn cycle_block(&mut self, b: &Block, unit: f64, code: u32) -> Result<(), WordError> {
-        if self.plane != Plane::Xy || self.incremental || self.inverse_time {
-            return Err(WordError::new("modal-clash", "drilling cycles are read only in G17, G90 and G94"));
-        }
-        let c = &mut self.cycle;
-        c.z_mm = b.value(b'Z').map(|z| z * unit).or(c.z_mm);
-        c.r_mm = b.value(b'R').map(|r| r * unit).or(c.r_mm);
-        c.q_mm = b.value(b'Q').map(|q| q * unit).or(c.q_mm);
-        c.p_s = b.value(b'P').or(c.p_s);
-        let (Some(bottom), Some(r)) = (c.z_mm, c.r_mm) else {
-            return Err(WordError::new("missing-value", "a drilling cycle needs Z and R: give both"));
-        };
-        let (peck, dwell_s) = (c.q_mm, c.p_s);
-        if r < bottom {
-            return Err(WordError::new("bad-value", format!("R {r} mm lies below Z {bottom} mm: swap them")));
-        }
-        let mut at = self.position;
-        for (a, letter) in [(0, b'X'), (1, b'Y')] {
-            if let Some(x) = b.value(letter) {
-                at[a] = x * unit;
-            }
-        }
-        let deepest = [at[0], at[1], bottom];
-        self.check_before_motion(false, true, deepest);
-        let feed = self.feed_for(b, 0.0)?;
-        if self.position[2] < r {
-            let up = [self.position[0], self.position[1], r];
-            self.straight(MotionKind::Rapid, up, 0.0);
-        }
-        let initial = *self.cycle.initial_z_mm.get_or_insert(self.position[2]);
-        // LinuxCNC goes to the next hole at the height it will come back to, in one motion.
-        let (over, back) =
-            if self.retract_to_r { (self.position[2], r) } else { (initial.max(r), initial.max(r)) };
-        self.straight(MotionKind::Rapid, [at[0], at[1], over], 0.0);
-        self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
-        if code == 830 {
-            let Some(step) = peck.filter(|&q| q > 0.0) else {
-                return Err(WordError::new(
-                    "missing-value",
-                    "G83 needs a positive Q: give the depth of one peck",
-                ));
-            };
-            if (r - bottom) / step > PECKS_MAX {
-                return Err(WordError::new(
-                    "bad-value",
-                    format!(
-                        "Q {step} mm makes more than {PECKS_MAX} pecks of {} mm: give a larger Q",
-                        r - bottom
-                    ),
-                ));
-            }
-            let mut depth = r - step;
-            while depth > bottom {
-                self.straight(MotionKind::Feed, [at[0], at[1], depth], feed);
-                self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
-                self.straight(MotionKind::Rapid, [at[0], at[1], depth + PECK_CLEARANCE_MM], 0.0);
-                depth -= step;
-            }
-        }
-        self.straight(MotionKind::Feed, [at[0], at[1], bottom], feed);
-        if code == 820 {
-            let Some(p) = dwell_s.filter(|&p| p >= 0.0) else {
-                return Err(WordError::new("missing-value", "G82 needs P: give the dwell in seconds"));
-            };
-            self.out.dwell_s += p;
-        }
-        self.straight(MotionKind::Rapid, [at[0], at[1], back], 0.0);
         Ok(())
     }
 }

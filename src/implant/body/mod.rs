@@ -5,7 +5,7 @@
 //!
 //! **Method** Implant = {under the completed outer sheet} ∩ {not deeper than the thickness, nor than the predicted inner
 //! table} ∩ {farther from bone than the gap, swept along the insertion axis}: distance fields on a grid in the implant's
-//! frame, meshed by surface nets. Sweep: from outside inwards a place is forbidden once anything farther out on its
+//! frame, meshed by surface nets whose facets are split where edges are rounder (`refine`). Sweep: from outside inwards a place is forbidden once anything farther out on its
 //! line was, so the body goes in along a straight line and its wall is seen from the bone side. Edges are circles
 //! rolled into the meeting of two fields. Concave corners narrower than the tool are carved by balls (`corner`).
 //! Where no bone ends the implant, an outline does (`outline`). Holes are cut into the mesh (`holes`).
@@ -16,7 +16,7 @@
 //! **Guarantees** Closed two-manifold; a pair of height fields along the insertion axis; nothing nearer to bone than
 //! the gap by more than 0.03 mm, or a finding says so; the same bytes on any thread count.
 //!
-//! **Limits** The facets are chords: on an edge of 0.25 mm they lie up to 0.03 mm inside the circle. No ears, no screws,
+//! **Limits** The facets are chords, up to 4 µm inside a round edge where `refine` could split them. No ears, no screws,
 //! no suture holes, no split into pieces. The bone surface is taken as true.
 
 mod axis;

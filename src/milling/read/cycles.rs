@@ -1,0 +1,84 @@
+//! Drilling cycles, expanded to moves.
+
+use super::super::block::Block;
+use super::super::motion::{MotionKind, Plane};
+use super::super::words::WordError;
+use super::Reader;
+
+/// LinuxCNC re-enters a pecked hole to 0.010 in above the last depth.
+const PECK_CLEARANCE_MM: f64 = 0.254;
+/// More pecks than any job needs: a slip of the decimal point.
+const PECKS_MAX: f64 = 1000.0;
+
+impl Reader<'_> {
+    /// G81, G82, G83 as LinuxCNC expands them, in G17 and G90.
+    pub(super) fn cycle_block(&mut self, b: &Block, unit: f64, code: u32) -> Result<(), WordError> {
+        if self.plane != Plane::Xy || self.incremental || self.inverse_time {
+            return Err(WordError::new("modal-clash", "drilling cycles are read only in G17, G90 and G94"));
+        }
+        let c = &mut self.cycle;
+        c.z_mm = b.value(b'Z').map(|z| z * unit).or(c.z_mm);
+        c.r_mm = b.value(b'R').map(|r| r * unit).or(c.r_mm);
+        c.q_mm = b.value(b'Q').map(|q| q * unit).or(c.q_mm);
+        c.p_s = b.value(b'P').or(c.p_s);
+        let (Some(bottom), Some(r)) = (c.z_mm, c.r_mm) else {
+            return Err(WordError::new("missing-value", "a drilling cycle needs Z and R: give both"));
+        };
+        let (peck, dwell_s) = (c.q_mm, c.p_s);
+        if r < bottom {
+            return Err(WordError::new("bad-value", format!("R {r} mm lies below Z {bottom} mm: swap them")));
+        }
+        let mut at = self.position;
+        for (a, letter) in [(0, b'X'), (1, b'Y')] {
+            if let Some(x) = b.value(letter) {
+                at[a] = x * unit;
+            }
+        }
+        let deepest = [at[0], at[1], bottom];
+        self.check_before_motion(false, true, deepest);
+        let feed = self.feed_for(b, 0.0)?;
+        if self.position[2] < r {
+            let up = [self.position[0], self.position[1], r];
+            self.straight(MotionKind::Rapid, up, 0.0);
+        }
+        let initial = *self.cycle.initial_z_mm.get_or_insert(self.position[2]);
+        // LinuxCNC goes to the next hole at the height it will come back to, in one motion.
+        let (over, back) =
+            if self.retract_to_r { (self.position[2], r) } else { (initial.max(r), initial.max(r)) };
+        self.straight(MotionKind::Rapid, [at[0], at[1], over], 0.0);
+        self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
+        if code == 830 {
+            let Some(step) = peck.filter(|&q| q > 0.0) else {
+                return Err(WordError::new(
+                    "missing-value",
+                    "G83 needs a positive Q: give the depth of one peck",
+                ));
+            };
+            if (r - bottom) / step > PECKS_MAX {
+                return Err(WordError::new(
+                    "bad-value",
+                    format!(
+                        "Q {step} mm makes more than {PECKS_MAX} pecks of {} mm: give a larger Q",
+                        r - bottom
+                    ),
+                ));
+            }
+            let mut depth = r - step;
+            while depth > bottom {
+                self.straight(MotionKind::Feed, [at[0], at[1], depth], feed);
+                self.straight(MotionKind::Rapid, [at[0], at[1], r], 0.0);
+                self.straight(MotionKind::Rapid, [at[0], at[1], depth + PECK_CLEARANCE_MM], 0.0);
+                depth -= step;
+            }
+        }
+        self.straight(MotionKind::Feed, [at[0], at[1], bottom], feed);
+        if code == 820 {
+            let Some(p) = dwell_s.filter(|&p| p >= 0.0) else {
+                return Err(WordError::new("missing-value", "G82 needs P: give the dwell in seconds"));
+            };
+            self.out.dwell_s += p;
+        }
+        self.straight(MotionKind::Rapid, [at[0], at[1], back], 0.0);
+        Ok(())
+    }
+}
