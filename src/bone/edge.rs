@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::params::BoneParams;
-use crate::model::{Mask, Volume};
+use crate::model::{Grid, Mask, Volume};
 
 /// Steps per smallest voxel side.
 const STEPS_PER_VOXEL: f64 = 4.0;
@@ -17,13 +17,19 @@ const PLATEAU_SHARE_IN: f64 = 0.02;
 /// Turning back by this share of the step, or by `NOISE_HU`, ends the walk: the peak or valley is passed.
 const TURN_SHARE: f64 = 0.10;
 const NOISE_HU: f64 = 30.0;
+/// The way out of the bone is away from the middle of the bone within this distance. The gradient of the HU is not:
+/// on a bare wall of diploe the step to the table beside it is larger than the one to soft tissue.
+const BALL_MM: f64 = 2.6;
+/// This many sigmas of the blur beyond the edge its response is complete, to 0.6 % of the step; what is brighter still
+/// deeper in has no part in the edge.
+const SIGMAS: f64 = 2.5;
 
 /// What was found at one boundary voxel of the mask.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// Voxel index.
     pub ijk: [u32; 3],
-    /// Unit vector against the HU gradient, in mm along i, j, k: out of the bone.
+    /// Unit vector out of the bone, in mm along i, j, k.
     pub out: [f32; 3],
     /// Highest HU inside.
     pub peak_hu: f32,
@@ -35,25 +41,92 @@ pub struct Sample {
     pub peak_mm: f32,
 }
 
-/// Walks at every voxel of the mask that has a neighbour outside it, in order of memory.
+/// Walks at every voxel of the mask that has a neighbour outside it, in order of memory: once as far as
+/// `edge_reach_mm`, which tells how wide the scanner blurs, then no farther in than an edge of that blur reaches.
 pub fn samples(volume: &Volume, mask: &Mask, params: &BoneParams) -> Vec<Sample> {
     let grid = &volume.grid;
     let [ni, nj, nk] = grid.dims;
-    let slices: Vec<Vec<Sample>> = (0..nk)
+    let ball = ball(grid);
+    let first: Vec<Vec<Sample>> = (0..nk)
         .into_par_iter()
         .map(|k| {
             let mut found = Vec::new();
             for j in 0..nj {
                 for i in 0..ni {
                     if mask.voxels[grid.at(i, j, k)] != 0 && on_boundary(mask, [i, j, k]) {
-                        found.extend(Walker::new(volume, [i, j, k]).and_then(|w| w.sample(params)));
+                        found.extend(
+                            way_out(mask, [i, j, k], &ball)
+                                .map(|out| Walker::along(volume, [i, j, k], out))
+                                .and_then(|w| w.sample(params, params.edge_reach_mm)),
+                        );
                     }
                 }
             }
             found
         })
         .collect();
-    slices.concat()
+    let first = first.concat();
+    let edges: Vec<Option<Edge>> =
+        first.par_iter().map(|s| Walker::again(volume, s).edge(s, params.edge_reach_mm)).collect();
+    let mut sigmas: Vec<f64> = edges.iter().flatten().map(|e| e.sigma_mm).collect();
+    if sigmas.is_empty() {
+        return first;
+    }
+    sigmas.sort_by(f64::total_cmp);
+    let response_mm = SIGMAS * sigmas[sigmas.len() / 2];
+    first
+        .par_iter()
+        .zip(&edges)
+        .filter_map(|(s, edge)| match edge {
+            Some(e) => {
+                let reach_mm = (e.inward_mm + response_mm).min(params.edge_reach_mm);
+                Walker::again(volume, s).sample(params, reach_mm)
+            }
+            None => Some(*s),
+        })
+        .collect()
+}
+
+/// Where a sample's level is crossed, inward of its voxel, and the blur that the slope there speaks of.
+struct Edge {
+    inward_mm: f64,
+    sigma_mm: f64,
+}
+
+/// Offsets of the voxels within [`BALL_MM`].
+fn ball(grid: &Grid) -> Vec<[i64; 3]> {
+    let h = grid.spacing_mm;
+    let w = h.map(|h| (BALL_MM / h).floor() as i64);
+    let mut offsets = Vec::new();
+    for k in -w[2]..=w[2] {
+        for j in -w[1]..=w[1] {
+            for i in -w[0]..=w[0] {
+                let mm = [i as f64 * h[0], j as f64 * h[1], k as f64 * h[2]];
+                if mm.iter().map(|x| x * x).sum::<f64>() <= BALL_MM * BALL_MM {
+                    offsets.push([i, j, k]);
+                }
+            }
+        }
+    }
+    offsets
+}
+
+/// Unit vector in mm along i, j, k away from the middle of the bone about a voxel; `None` where it is all about.
+/// Beyond the scan its last voxels go on.
+fn way_out(mask: &Mask, ijk: [usize; 3], ball: &[[i64; 3]]) -> Option<[f64; 3]> {
+    let g = &mask.grid;
+    let at = |a: usize, o: &[i64; 3]| (ijk[a] as i64 + o[a]).clamp(0, g.dims[a] as i64 - 1) as usize;
+    let mut sum = [0i64; 3];
+    for o in ball {
+        if mask.voxels[g.at(at(0, o), at(1, o), at(2, o))] != 0 {
+            for (sum, o) in sum.iter_mut().zip(o) {
+                *sum += o;
+            }
+        }
+    }
+    let mm: [f64; 3] = std::array::from_fn(|a| sum[a] as f64 * g.spacing_mm[a]);
+    let length = mm.iter().map(|x| x * x).sum::<f64>().sqrt();
+    (length > 0.0).then(|| mm.map(|x| -x / length))
 }
 
 fn on_boundary(mask: &Mask, [i, j, k]: [usize; 3]) -> bool {
@@ -69,7 +142,7 @@ fn on_boundary(mask: &Mask, [i, j, k]: [usize; 3]) -> bool {
         || (k + 1 < nk && out(at + ni * nj))
 }
 
-/// A line through a voxel's centre against the gradient.
+/// A line through a voxel's centre, out of the bone.
 pub struct Walker<'a> {
     volume: &'a Volume,
     ijk: [usize; 3],
@@ -79,13 +152,6 @@ pub struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    /// `None` where HU do not change.
-    fn new(volume: &'a Volume, ijk: [usize; 3]) -> Option<Self> {
-        let g = gradient(volume, ijk);
-        let length = (g[0] * g[0] + g[1] * g[1] + g[2] * g[2]).sqrt();
-        (length > 0.0).then(|| Self::along(volume, ijk, g.map(|x| -x / length)))
-    }
-
     /// The line a sample was taken on.
     pub fn again(volume: &'a Volume, sample: &Sample) -> Self {
         Self::along(volume, sample.ijk.map(|n| n as usize), sample.out.map(f64::from))
@@ -102,10 +168,11 @@ impl<'a> Walker<'a> {
         self.volume.hu_at_index(std::array::from_fn(|a| self.ijk[a] as f64 + self.out[a] * s_mm / h[a]))
     }
 
-    fn sample(&self, params: &BoneParams) -> Option<Sample> {
+    /// `None` where the step is too small for an edge. The peak is looked for as far in as `inward_mm`.
+    fn sample(&self, params: &BoneParams, inward_mm: f64) -> Option<Sample> {
         let start = self.hu(0.0);
         let (trough_hu, _) = self.extreme(1.0, start, start, params.edge_reach_mm);
-        let (peak_hu, peak_mm) = self.extreme(-1.0, start, trough_hu, params.edge_reach_mm);
+        let (peak_hu, peak_mm) = self.extreme(-1.0, start, trough_hu, inward_mm);
         (peak_hu - trough_hu >= params.edge_contrast_hu_min).then(|| Sample {
             ijk: self.ijk.map(|n| n as u32),
             out: self.out.map(|x| x as f32),
@@ -114,6 +181,16 @@ impl<'a> Walker<'a> {
             level_hu: ((peak_hu + trough_hu) / 2.0) as f32,
             peak_mm: peak_mm as f32,
         })
+    }
+
+    /// The edge as it is met on this line; `None` within reach of nothing, or where HU stand still.
+    fn edge(&self, sample: &Sample, reach_mm: f64) -> Option<Edge> {
+        let inward_mm = -self.crossing_mm(f64::from(sample.level_hu), reach_mm)?;
+        let slope =
+            (self.hu(-inward_mm - self.step_mm) - self.hu(-inward_mm + self.step_mm)) / (2.0 * self.step_mm);
+        let step_hu = f64::from(sample.peak_hu - sample.trough_hu);
+        // A step of height H blurred by sigma rises by H / (sigma √(2π)) at its middle.
+        (slope > 0.0).then(|| Edge { inward_mm, sigma_mm: step_hu / (slope * std::f64::consts::TAU.sqrt()) })
     }
 
     /// First valley outward (`sign` +1) or first peak inward (`sign` −1): HU and distance. `far_hu` is the other end
@@ -159,28 +236,4 @@ impl<'a> Walker<'a> {
         }
         None
     }
-}
-
-/// HU per mm along i, j, k: central differences, weighted 1-2-1 across to quieten noise (Sobel's weights).
-fn gradient(volume: &Volume, ijk: [usize; 3]) -> [f64; 3] {
-    let g = &volume.grid;
-    let near: [[usize; 3]; 3] =
-        std::array::from_fn(|a| [ijk[a].saturating_sub(1), ijk[a], (ijk[a] + 1).min(g.dims[a] - 1)]);
-    let mut sum = [0.0; 3];
-    for (dk, &k) in near[2].iter().enumerate() {
-        for (dj, &j) in near[1].iter().enumerate() {
-            for (di, &i) in near[0].iter().enumerate() {
-                let hu = f64::from(volume.hu[g.at(i, j, k)]);
-                let (w, d) = ([1.0, 2.0, 1.0], [-1.0, 0.0, 1.0]);
-                sum[0] += hu * d[di] * w[dj] * w[dk];
-                sum[1] += hu * w[di] * d[dj] * w[dk];
-                sum[2] += hu * w[di] * w[dj] * d[dk];
-            }
-        }
-    }
-    std::array::from_fn(|a| {
-        // At the border the difference is one-sided over one voxel.
-        let voxels = (near[a][2] - near[a][0]).max(1) as f64;
-        sum[a] / (16.0 * voxels * g.spacing_mm[a])
-    })
 }

@@ -1,8 +1,10 @@
 //! The direction in which the implant is taken out.
 //!
 //! For each direction of a cone, how far the rim wall lies behind bone that stands farther out: the gap that cannot be
-//! followed. Directions that are as good are told apart by the 5th percentile of the draft (one noisy facet decides
-//! nothing).
+//! followed. Among directions that are as good, the one nearest the defect's normal is taken, since a tilted part
+//! stands high in its blank and asks for long, thin tools: on `scans/cranium` the least excess lies 22° off the normal
+//! and 0.03 mm below what 10° give, for a part a third higher. Equal tilts are told apart by the 5th percentile of
+//! the draft (one noisy facet decides nothing).
 
 use std::f64::consts::PI;
 
@@ -13,8 +15,8 @@ use super::region::RimFacet;
 
 /// Sectors about the middle in which a facet shades those below it. 2° is 0.7 mm at 20 mm.
 const SECTORS: usize = 180;
-/// Directions whose mean excess gap differs by less than this are equally good, mm.
-const TIE_MM: f64 = 0.003;
+/// Directions whose mean excess gap differs by less than this are equally good, mm: the net is no truer.
+const TIE_MM: f64 = 0.03;
 
 /// The best direction within `cone_rad` of `normal`.
 pub(super) fn insertion_axis(
@@ -24,12 +26,12 @@ pub(super) fn insertion_axis(
     cone_rad: f64,
 ) -> Vector3<f64> {
     let coarse_rad = 2.5f64.to_radians();
-    let first = best(rim, middle, &cone(normal, cone_rad, coarse_rad));
+    let first = best(rim, middle, normal, &cone(normal, cone_rad, coarse_rad));
     let near: Vec<_> = cone(first, coarse_rad, coarse_rad / 5.0)
         .into_iter()
         .filter(|a| a.dot(&normal).clamp(-1.0, 1.0).acos() <= cone_rad + 1e-9)
         .collect();
-    best(rim, middle, &near)
+    best(rim, middle, normal, &near)
 }
 
 /// Rings of directions about `normal`, the middle first.
@@ -56,12 +58,20 @@ pub(super) fn basis(axis: Vector3<f64>) -> (Vector3<f64>, Vector3<f64>) {
     (e1, axis.cross(&e1))
 }
 
-fn best(rim: &[RimFacet], middle: Vector3<f64>, axes: &[Vector3<f64>]) -> Vector3<f64> {
+fn best(
+    rim: &[RimFacet],
+    middle: Vector3<f64>,
+    normal: Vector3<f64>,
+    axes: &[Vector3<f64>],
+) -> Vector3<f64> {
+    // In steps of 0.1°, so that rounding decides no tie.
+    let tilt = |a: &Vector3<f64>| (a.angle(&normal).to_degrees() * 10.0).round() as u32;
     let scores: Vec<(f64, f64)> = axes.par_iter().map(|&a| score(rim, middle, a)).collect();
     let least = scores.iter().fold(f64::INFINITY, |m, s| m.min(s.0));
     let mut best: Option<usize> = None;
     for (k, s) in scores.iter().enumerate().filter(|(_, s)| s.0 <= least + TIE_MM) {
-        if best.is_none_or(|b| s.1 > scores[b].1) {
+        let closer = |b: usize| (tilt(&axes[k]), -s.1) < (tilt(&axes[b]), -scores[b].1);
+        if best.is_none_or(closer) {
             best = Some(k);
         }
     }
