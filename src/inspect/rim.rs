@@ -63,6 +63,13 @@ const ASLANT: f64 = 1.3;
 /// A wall that keeps its distance from air does so to within this, mm: a quarter of a fine voxel.
 const AIR_TOLERANCE_MM: f64 = 0.15;
 
+/// Over a sinus, beside the brow, the outer face may stand this steep (60°); its end there is an open rim, which is
+/// looked at by a person whenever it is more than a little.
+const OVER_AIR_Z_MIN: f64 = 0.5;
+
+/// Where a plate ends thin over a sinus, its foot stays this much farther off: a voxel and the slope between two.
+const AIR_VOXEL_MM: f64 = 0.5;
+
 /// A place looks at bone when the nearest bone lies within 60° of its normal, or when its normal meets bone.
 const LOOKS_COS_MIN: f64 = 0.5;
 
@@ -111,8 +118,14 @@ fn is_face(m: &Measured, part: &Bvh<Part>, facts: &ImplantFacts) -> bool {
     let reach_mm = FACE_THICKNESSES * facts.thickness_mm_nominal;
     // From a little inside, so that the place's own facet is not met.
     let from = m.p - m.normal * 0.1;
-    part.first_hit(from.into(), (-m.normal).into(), 0.0, reach_mm)
-        .is_some_and(|hit| part.mesh().normal(hit.triangle).dot(&m.normal) < FACE_COS_MAX)
+    let opposite = |towards: Vector3<f64>, reach_mm: f64| {
+        part.first_hit(from.into(), towards.into(), 0.0, reach_mm)
+            .is_some_and(|hit| part.mesh().normal(hit.triangle).dot(&m.normal) < FACE_COS_MAX)
+    };
+    // Near the rim a line square to a steep face leaves by the wall; one along the axis still meets the other face.
+    let across = m.normal.z.abs();
+    opposite(-m.normal, reach_mm)
+        || (across > 0.5 && opposite(Vector3::z() * -m.normal.z.signum(), reach_mm / across))
 }
 
 #[allow(clippy::too_many_arguments)] // one noun per source
@@ -148,7 +161,11 @@ fn class_of(
     // An edge is excused by the rounding alone: without it the wall must be free, swept or drafted.
     if let Some(unrounded) = without_edge_break(m, part, facts) {
         let d = bone.signed_distance_mm(unrounded.into(), t.bone_reach_mm);
-        if d.is_some_and(|d| d <= nominal + tol) || held_off(&unrounded).is_some() {
+        // The wall was brought back to 0.05 mm: `without_edge_break`.
+        if d.is_some_and(|d| d <= nominal + tol)
+            || held_off(&unrounded).is_some()
+            || stands_under_print(&unrounded, part, bone, facts, draft, tol + 0.05)
+        {
             return Class::Edge;
         }
     }
@@ -158,9 +175,9 @@ fn class_of(
     };
     // 1.5 mm: no edge of an implant ends thicker; a design that claims more gets no excuse from it. NaN gets none.
     let edge_mm = facts.edge_thickness_mm_min;
-    if (edge_mm <= 1.5 && ends_thin(m, part, facts, edge_mm, &to_bone))
+    if (edge_mm <= 1.5 && ends_thin(m, part, facts, edge_mm, WALL_NORMAL_Z_MAX, &to_bone))
         || held_off_by_tool(&m.p, &m.normal, part, bone, facts, tol)
-        || stands_under_print(m, part, bone, facts, draft, tol)
+        || stands_under_print(&m.p, part, bone, facts, draft, tol)
     {
         Class::Edge
     } else if open.air.as_ref().is_some_and(|air| kept_off_air(m, part, air, facts, draft, &to_bone, t))
@@ -187,8 +204,8 @@ fn beside_the_vaults_end(m: &Measured, patch: &Patch, facts: &ImplantFacts) -> b
         return false;
     }
     let patient_from_part = facts.part_from_patient.inverse();
-    // Two cells of the chart and less than the gap's search: bone in the next cell would have to be followed.
-    [0.5, 1.0, 1.5, 2.0].iter().any(|&out_mm| {
+    // As far as a gap is looked for; what is open is looked at by a person whenever it is more than a little.
+    [0.5, 1.0, 1.5, 2.0, 2.5, 3.0].iter().any(|&out_mm| {
         let p = m.p + side.normalize() * out_mm;
         let Some((cell, _)) = patch.cell_and_radius(patient_from_part.apply(Point::new(p.into()))) else {
             return true;
@@ -218,8 +235,8 @@ fn kept_off_air(
         near(m.p + Vector3::z() * up, kept_mm + up * sin_draft)
     });
     above
-        || ends_thin(m, part, facts, ASLANT * t.thickness_mm_min, &|p| {
-            to_bone(p) || air.nearest(p, t.sinus_clearance_mm).is_some()
+        || ends_thin(m, part, facts, ASLANT * t.thickness_mm_min, OVER_AIR_Z_MIN, &|p| {
+            to_bone(p) || air.nearest(p, t.sinus_clearance_mm + AIR_VOXEL_MM).is_some()
         })
 }
 
@@ -227,12 +244,13 @@ fn kept_off_air(
 /// own edge is rounded or has sunk, the plate ends upright where it is that thin.
 ///
 /// Asked of the lines 0.05 and 0.15 mm further out: between the plane of the outer face and what is `forbidden` there is
-/// less than `thin_mm`.
+/// less than `thin_mm`. What stands steeper than `face_z_min` is no outer face.
 fn ends_thin(
     m: &Measured,
     part: &Bvh<Part>,
     facts: &ImplantFacts,
     thin_mm: f64,
+    face_z_min: f64,
     forbidden: &dyn Fn([f64; 3]) -> bool,
 ) -> bool {
     // 1.5 mm: no edge is rounder; a larger claim would look for the outer face far inside. NaN gets no excuse.
@@ -248,8 +266,7 @@ fn ends_thin(
     let hits = part.hits(inwards.into(), [0.0, 0.0, 1.0], -1.0, 50.0);
     let Some(hit) = hits.iter().find(|h| !h.entering) else { return false };
     let n = part.mesh().normal(hit.triangle);
-    // An outer face, not a wall.
-    if n.z < WALL_NORMAL_Z_MAX {
+    if n.z < face_z_min {
         return false;
     }
     let on_face = inwards + Vector3::z() * hit.t;
@@ -269,7 +286,7 @@ fn ends_thin(
 /// True where the wall further out on the same line, narrowed by the draft, is a print of the tool: what goes in
 /// along the axis cannot be wider below it.
 fn stands_under_print(
-    m: &Measured,
+    p: &Vector3<f64>,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
     facts: &ImplantFacts,
@@ -280,7 +297,7 @@ fn stands_under_print(
     const STEP_MM: f64 = 0.75;
     (1..=12).any(|k| {
         let up = STEP_MM * f64::from(k);
-        let above = m.p + Vector3::z() * up;
+        let above = p + Vector3::z() * up;
         let Some(near) = part.nearest(above.into(), up * sin_draft + tol_mm) else { return false };
         let normal = part.mesh().normal(near.triangle);
         normal.z.abs() <= WALL_NORMAL_Z_MAX
@@ -366,7 +383,21 @@ fn held_off_by_tool(
     facts: &ImplantFacts,
     tol_mm: f64,
 ) -> bool {
-    let r = facts.concave_radius_mm_min;
+    // The smallest of the part's corners is claimed; most are rounder.
+    [1.0, 1.1, 1.2, 1.3, 1.4, 1.5].iter().any(|times| {
+        ball_is_held_off(p, normal, part, bone, facts, tol_mm, times * facts.concave_radius_mm_min)
+    })
+}
+
+fn ball_is_held_off(
+    p: &Vector3<f64>,
+    normal: &Vector3<f64>,
+    part: &Bvh<Part>,
+    bone: &Bvh<Part>,
+    facts: &ImplantFacts,
+    tol_mm: f64,
+    r: f64,
+) -> bool {
     // No rim tool of this trade is larger or smaller; a design that claims otherwise gets no excuse from it.
     if !(0.3..=4.0).contains(&r) {
         return false;
@@ -375,9 +406,10 @@ fn held_off_by_tool(
     let aside = if normal.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
     let u = normal.cross(&aside).normalize();
     let v = normal.cross(&u);
-    // Every 15° off the contact, eight ways round: a flank that is a print of the ball spans far more than that.
-    (1..=5).any(|ring| {
-        let (sin, cos) = (f64::from(ring) * 15f64.to_radians()).sin_cos();
+    // Every 6° off the contact, eight ways round: a flank that is a print of the ball touches bone's gap somewhere, and
+    // under a lip the two contacts lie 90° apart.
+    (2..=16).any(|ring| {
+        let (sin, cos) = (f64::from(ring) * 6f64.to_radians()).sin_cos();
         (0..8).any(|k| {
             let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
             let x = centre + (-normal * cos + (u * c + v * s) * sin) * r;

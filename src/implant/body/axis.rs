@@ -58,12 +58,7 @@ pub(super) fn basis(axis: Vector3<f64>) -> (Vector3<f64>, Vector3<f64>) {
     (e1, axis.cross(&e1))
 }
 
-fn best(
-    rim: &[RimFacet],
-    middle: Vector3<f64>,
-    normal: Vector3<f64>,
-    axes: &[Vector3<f64>],
-) -> Vector3<f64> {
+fn best(rim: &[RimFacet], middle: Vector3<f64>, normal: Vector3<f64>, axes: &[Vector3<f64>]) -> Vector3<f64> {
     // In steps of 0.1°, so that rounding decides no tie.
     let tilt = |a: &Vector3<f64>| (a.angle(&normal).to_degrees() * 10.0).round() as u32;
     let scores: Vec<(f64, f64)> = axes.par_iter().map(|&a| score(rim, middle, a)).collect();
