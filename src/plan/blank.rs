@@ -11,9 +11,11 @@ const BALL_PAST_MM: f64 = 1.0;
 
 /// Least z that the blank must reach down to and up to, part mm.
 fn z_needed(shape: &Shape, radii: &Radii, p: &PlanToml) -> (f64, f64) {
-    // op20's finishing ball passes the rim's lowest outer end by its radius and must stay above the fixture's face.
+    // op20's finishing and rim balls pass the rim's lowest outer end by their radius and must stay above the fixture's
+    // face.
     let low = (shape.min_mm[2] - p.blank_allowance_bone_mm)
-        .min(shape.rim_z_min_mm - radii.finish_mm - BALL_PAST_MM);
+        .min(shape.rim_z_min_mm - radii.finish_mm - BALL_PAST_MM)
+        .min(shape.rim_z_min_mm - radii.rim_mm - p.rim_overrun_mm - BALL_PAST_MM);
     // op10's rim ball passes the rim's highest outer end likewise.
     let high = (shape.max_mm[2] + p.blank_allowance_outer_mm)
         .max(shape.rim_z_max_mm + radii.rim_mm + p.rim_overrun_mm + BALL_PAST_MM);
