@@ -19,15 +19,30 @@ use super::field::Fields;
 const FITS_MM: f64 = 0.015;
 /// The wall's direction is taken over this far to either side, mm, so that no single sample turns it.
 const NORMAL_MM: f64 = 0.15;
+/// The net is drawn anew this far beside a ball, mm: two samples of the field.
+const SHADOW_MM: f64 = 0.6;
 /// Facets this near to the place a ball touches do not stop it, mm: they are the net's roughness.
 const BESIDE_MM: f64 = 0.35;
 
-/// Carves the corners of the wall at the first `look_at` places of the net; returns how many of them asked for it.
-pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, look_at: usize, radius_mm: f64) -> usize {
+/// Carves the corners of the wall at the first `look_at` places of the net; returns the balls' centres.
+///
+/// With the balls `since` an earlier look at radius and net alike, only places in their shadow are looked at again: a
+/// ball that fitted beside a body fits beside what is left of it.
+pub(super) fn open_corners(
+    fields: &mut Fields,
+    mesh: &Mesh<Part>,
+    look_at: usize,
+    radius_mm: f64,
+    since: Option<&[Vector3<f64>]>,
+) -> Vec<Vector3<f64>> {
     let tree = Bvh::new(mesh);
+    let shadow = since.map(|balls| Shadow::new(balls, radius_mm + SHADOW_MM));
     let centres: Vec<Vector3<f64>> = mesh.vertices[..look_at]
         .par_iter()
         .filter_map(|&place| {
+            if shadow.as_ref().is_some_and(|s| !s.covers(place)) {
+                return None;
+            }
             // The sheets are smooth; only places that the wall or its edges make can be corners. What looks up is
             // finished from the outer side, where the same wall bounds it.
             if fields.parts_at(place)[2] < -1.0 {
@@ -41,7 +56,33 @@ pub(super) fn open_corners(fields: &mut Fields, mesh: &Mesh<Part>, look_at: usiz
         })
         .collect();
     carve(fields, &centres, radius_mm);
-    centres.len()
+    centres
+}
+
+/// Columns along the axis in which balls carved: what the sweep takes lies below them.
+struct Shadow {
+    reach_mm: f64,
+    cells: std::collections::HashSet<[i64; 2]>,
+}
+
+impl Shadow {
+    fn new(balls: &[Vector3<f64>], reach_mm: f64) -> Self {
+        let mut shadow = Self { reach_mm, cells: std::collections::HashSet::new() };
+        for b in balls {
+            shadow.cells.insert(shadow.cell([b.x, b.y, b.z]));
+        }
+        shadow
+    }
+
+    fn cell(&self, p: [f64; 3]) -> [i64; 2] {
+        [(p[0] / self.reach_mm).floor() as i64, (p[1] / self.reach_mm).floor() as i64]
+    }
+
+    /// True within the reach of a ball, and up to twice as far.
+    fn covers(&self, p: [f64; 3]) -> bool {
+        let [i, j] = self.cell(p);
+        (-1..=1).any(|di| (-1..=1).any(|dj| self.cells.contains(&[i + di, j + dj])))
+    }
 }
 
 /// True where a ball at `centre` fits, seen from the place it touches: facets beside that place do not count.

@@ -149,7 +149,7 @@ const GAP_SLACK_MM: f64 = 0.008;
 /// Corners are carved wider than asked by this share: the chords of the net reach into a round corner.
 const CORNER_SPARE: f64 = 1.1;
 /// Rounds of carving for the tool alone.
-const TOOL_ROUNDS: usize = 1;
+const TOOL_ROUNDS: usize = 4;
 /// The least that is carved for in the end, over the tool's own radius.
 const TOOL_SPARE: f64 = 1.03;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
@@ -218,21 +218,28 @@ pub fn design(
         body = net::body_mesh(&fields).ok_or_else(empty)?;
     }
     let radius_mm = CORNER_SPARE * params.concave_radius_mm();
+    let mut since: Option<Vec<Vector3<f64>>> = None;
     for _ in 0..CORNER_ROUNDS {
-        if corner::open_corners(&mut fields, &body.mesh, body.even, radius_mm) == 0 {
+        let balls = corner::open_corners(&mut fields, &body.mesh, body.even, radius_mm, since.as_deref());
+        if balls.is_empty() {
             break;
         }
         fields.sweep(draft_rad);
         body = net::body_mesh(&fields).ok_or_else(empty)?;
+        since = Some(balls);
     }
     // What that left still narrower than the tool itself, the refined edges included.
+    let mut since: Option<Vec<Vector3<f64>>> = None;
     for _ in 0..TOOL_ROUNDS {
         let all = body.mesh.vertices.len();
-        if corner::open_corners(&mut fields, &body.mesh, all, TOOL_SPARE * t.tool_radius_mm_min) == 0 {
+        let tool_mm = TOOL_SPARE * t.tool_radius_mm_min;
+        let balls = corner::open_corners(&mut fields, &body.mesh, all, tool_mm, since.as_deref());
+        if balls.is_empty() {
             break;
         }
         fields.sweep(draft_rad);
         body = net::body_mesh(&fields).ok_or_else(empty)?;
+        since = Some(balls);
     }
     let net::Body { mesh: body, dropped_mm2, .. } = body;
 
