@@ -151,7 +151,7 @@ const CORNER_SPARE: f64 = 1.1;
 /// Rounds of carving for the tool alone.
 const TOOL_ROUNDS: usize = 4;
 /// The least that is carved for in the end, over the tool's own radius.
-const TOOL_SPARE: f64 = 1.03;
+const TOOL_SPARE: f64 = 1.06;
 /// Concave radii are measured up to this, mm; beyond it no tool of ours cares.
 const CONCAVE_MEASURED_MM: f64 = 3.0;
 /// Reach into the body that still counts as a fit when concave radii are measured, mm: the finishing tolerance. The tool
