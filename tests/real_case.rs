@@ -18,8 +18,7 @@ fn check(pipeline: &str, thickness_mm: f64) {
     assert_eq!(code, 5, "this patient's open sinus can never be accepted:\n{said}");
     let ledger = json(&case.join("case.json"));
     eprintln!("{pipeline}: {} {}", ledger["verdict"], ledger["reasons"]);
-    // `review` is the honest verdict; where a limit is still broken on this part the judge says `reject` and why.
-    assert!(ledger["verdict"] == "review" || ledger["verdict"] == "reject", "{said}");
+    assert_eq!(ledger["verdict"], "review", "{said}");
     let reasons = ledger["reasons"].to_string();
     for named in ["sinus-open", "orbit-rim", "slice-step"] {
         assert!(reasons.contains(named), "the reasons must name {named}: {reasons}");
@@ -44,8 +43,7 @@ fn check(pipeline: &str, thickness_mm: f64) {
     assert!(number(&inspection, "/surface/fraction_within_tolerance") >= 0.995);
     assert!(number(&inspection, "/surface/deviation_mm/min") >= -0.0254, "no gouge deeper than 25.4 µm");
     let milling = json(&case.join("part-1/milling/milling.json"));
-    let faults = milling["collisions"].as_array().unwrap().len();
-    assert!(faults == 0 || ledger["verdict"] == "reject", "{}", milling["collisions"]);
+    assert!(milling["collisions"].as_array().unwrap().is_empty(), "{}", milling["collisions"]);
 
     // 4 GB, as the issue asks; the time is not asserted here, since tests share the machine.
     assert!(number(&ledger, "/peak_mb") <= 4000.0);
