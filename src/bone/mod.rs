@@ -4,13 +4,20 @@
 //! the local half-maximum `level_hu`, where the surface belongs.
 //!
 //! **Method** The threshold *selects*: largest 26-connected piece, so that head holder and table drop out. The edge
-//! is *placed* elsewhere: at boundary voxels of the mask the HU profile against the gradient is walked inward to the
-//! bone's first peak or plateau and outward to the first valley or plateau, and the level is their mean (half-maximum:
-//! unbiased for an edge blurred by a symmetric point spread, whatever its width). Levels are averaged over the
-//! middle half of the neighbours that face the same way, and given to the voxels within reach of them.
+//! is *placed* elsewhere: at boundary voxels of the mask a line away from the middle of the bone about them is walked
+//! inward to the bone's first peak or plateau and outward to the first valley or plateau, and the level is their mean
+//! (half-maximum: unbiased for an edge blurred by a symmetric point spread, whatever its width). How wide the scanner
+//! blurs is told by the slopes of all edges together; inward no walk goes farther than an edge of that blur reaches.
+//! Levels are averaged over the middle half of the neighbours that face the same way, moved by no more than a tenth of
+//! their own step, and given to the voxels within reach of them.
 //!
-//! **Guarantees** The same bytes on any thread count. Deeper than the peak the level never exceeds the threshold,
-//! so what the mask holds as solid stays solid, diploe included.
+//! **Measured** On the phantom (0.6 mm voxels, PSF 0.9 mm) walls sawn through diploe, against the true wall: mean
+//! −0.007 mm, 5th percentile −0.15 mm. Along the gradient of the HU, with no bound by the blur and levels averaged freely,
+//! it was −0.21 mm and −0.61 mm, since the level of the tables was carried onto the diploe between them. Vault: 0.07 mm
+//! too far out either way.
+//!
+//! **Guarantees** The same bytes on any thread count. Deeper than the peak or 1.25 mm the level never exceeds the
+//! threshold, so what the mask holds as solid stays solid, diploe included.
 //!
 //! **Limits** Bone thinner than about twice the blur (1.5 mm on a soft kernel) never reaches its true HU: its peak
 //! is too low, so is the half-maximum, and both faces are placed too far out: the bone comes out too thick, by up
