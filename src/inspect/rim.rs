@@ -234,10 +234,13 @@ fn kept_off_air(
         let up = 0.5 * k as f64;
         near(m.p + Vector3::z() * up, kept_mm + up * sin_draft)
     });
+    // Thin over bone alone is no end: a thin plate is thin everywhere.
+    let thin_mm = ASLANT * t.thickness_mm_min;
     above
-        || ends_thin(m, part, facts, ASLANT * t.thickness_mm_min, OVER_AIR_Z_MIN, &|p| {
-            to_bone(p) || air.nearest(p, t.sinus_clearance_mm + AIR_VOXEL_MM).is_some()
-        })
+        || near(m.p, thin_mm + t.sinus_clearance_mm + AIR_VOXEL_MM)
+            && ends_thin(m, part, facts, thin_mm, OVER_AIR_Z_MIN, &|p| {
+                to_bone(p) || air.nearest(p, t.sinus_clearance_mm + AIR_VOXEL_MM).is_some()
+            })
 }
 
 /// True at the outer edge where a plate that went on to the bone would be thinner than an edge may be: over bone whose
