@@ -16,13 +16,8 @@ struct Tables {
 }
 
 fn tables() -> Tables {
-    let text = [
-        include_str!("../src/scan/params-peek.toml"),
-        include_str!("../src/bone/params-peek.toml"),
-        include_str!("../src/surface/params-peek.toml"),
-    ]
-    .concat();
-    toml::from_str(&text).expect("the shipped tables are valid")
+    let text = include_str!("../pipelines/cranial-peek.toml");
+    toml::from_str(text).expect("the shipped tables are valid")
 }
 
 /// The folder of real scans, or `None` with a line that says so.

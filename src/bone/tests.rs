@@ -9,7 +9,8 @@ pub fn params() -> BoneParams {
     struct File {
         bone: BoneParams,
     }
-    let file: File = toml::from_str(include_str!("params-peek.toml")).expect("the shipped table is valid");
+    let file: File = toml::from_str(include_str!("../../pipelines/cranial-peek.toml"))
+        .expect("the shipped table is valid");
     file.bone
 }
 

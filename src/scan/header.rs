@@ -1,7 +1,5 @@
 //! What one DICOM file says of itself, without its pixels.
 
-use std::path::{Path, PathBuf};
-
 use dicom_core::Tag;
 use dicom_core::header::HasLength;
 use dicom_dictionary_std::tags;
@@ -10,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ScanError;
 use super::guard::{self, PixelBytes};
+use super::source::Source;
 
 /// CT Image Storage. Enhanced CT keeps its geometry elsewhere and is not read in this version.
 const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -69,10 +68,12 @@ pub struct Slice {
     pub tilt_deg: Option<f64>,
 }
 
-/// What one file says.
+/// What one file says of one of its frames.
 #[derive(Clone, Debug)]
 pub struct Header {
-    pub path: PathBuf,
+    pub source: Source,
+    /// Frame within the file, from 0.
+    pub frame: usize,
     /// First twelve hex digits of the file's sha256.
     pub short_hash: String,
     pub modality: String,
@@ -94,14 +95,14 @@ pub fn short_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
-/// Reads one file's header; `None` where the file is not DICOM.
+/// Reads one file's header, one per frame; none where the file is not DICOM.
 ///
 /// # Errors
 /// [`ScanError::Unreadable`] from the disk, [`ScanError::Broken`] for a file that carries DICOM's mark and no sense.
-pub fn read_header(path: &Path, number: usize) -> Result<Option<Header>, ScanError> {
-    let bytes = std::fs::read(path).map_err(|e| ScanError::Unreadable { number, reason: e.kind() })?;
+pub fn read_headers(source: &Source, number: usize) -> Result<Vec<Header>, ScanError> {
+    let bytes = source.read(number)?;
     if !guard::is_dicom(&bytes) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let short_hash = short_sha256(&bytes);
     let broken = |reason: String| ScanError::Broken { short_hash: short_hash.clone(), reason };
@@ -114,8 +115,9 @@ pub fn read_header(path: &Path, number: usize) -> Result<Option<Header>, ScanErr
     // A model's name and a kernel, cut to what such names need: free text may hold anything.
     let plain = |tag| text(tag).chars().filter(char::is_ascii_graphic).take(32).collect::<String>();
     let scanner = format!("{} {}", plain(tags::MANUFACTURER), plain(tags::MANUFACTURER_MODEL_NAME));
-    Ok(Some(Header {
-        path: path.to_owned(),
+    Ok(vec![Header {
+        source: source.clone(),
+        frame: 0,
         modality: text(tags::MODALITY).chars().filter(char::is_ascii_alphanumeric).take(16).collect(),
         image_type: text(tags::IMAGE_TYPE).split('\\').map(|s| s.trim().to_owned()).collect(),
         series_uid: text(tags::SERIES_INSTANCE_UID),
@@ -128,7 +130,7 @@ pub fn read_header(path: &Path, number: usize) -> Result<Option<Header>, ScanErr
         pixels,
         slice: read_slice(&object),
         short_hash,
-    }))
+    }])
 }
 
 /// Errors of the parser go on for pages, and may quote values; the first line names the kind.

@@ -22,6 +22,7 @@ mod guard;
 mod header;
 mod params;
 mod pixels;
+mod source;
 mod stack;
 mod study;
 #[cfg(test)]

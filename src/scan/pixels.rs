@@ -63,8 +63,7 @@ fn stored_values(header: &Header, slice: &Slice, number: usize) -> Result<Vec<u1
         syntax: header.syntax.clone(),
         reason: first_line(&reason),
     };
-    let bytes =
-        std::fs::read(&header.path).map_err(|e| ScanError::Unreadable { number, reason: e.kind() })?;
+    let bytes = header.source.read(number)?;
     let object = OpenFileOptions::new().from_reader(&bytes[..]).map_err(|e| undecodable(e.to_string()))?;
     let Some(element) = object.get(tags::PIXEL_DATA) else {
         return Err(ScanError::Missing { number, short_hash: short_hash(), attribute: "Pixel Data" });

@@ -1,15 +1,16 @@
 //! What a folder holds: every file's header, grouped into series; which series to plan on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ScanError;
-use super::header::{Header, read_header, short_sha256};
+use super::header::{Header, read_headers, short_sha256};
 use super::params::ScanParams;
+use super::source::files_below;
 use super::stack::stack;
 
 /// One series, as `osteomill scan` shows it. Nothing in it names a person.
@@ -52,35 +53,29 @@ pub struct Study {
     pub series: Vec<SeriesSummary>,
 }
 
-/// The headers of a folder.
+/// What was read of every file.
 pub struct Folder {
     pub files: usize,
+    /// One per slice: a multi-frame file has one per frame.
     pub headers: Vec<Header>,
+    /// Files that are not DICOM.
+    pub other: usize,
     pub damaged: Vec<ScanError>,
 }
 
 impl Folder {
     /// Reads every header below `path`, in order of name, in parallel.
     pub fn read(path: &Path) -> Result<Self, ScanError> {
-        // The path itself stays out of the message: folders carry patients' names.
-        let listed = std::fs::read_dir(path).map_err(|e| ScanError::NoFolder { reason: e.kind() });
-        listed?;
-        let mut paths: Vec<PathBuf> = Vec::new();
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            let entry = entry.map_err(|e| ScanError::NoFolder {
-                reason: e.io_error().map_or(std::io::ErrorKind::Other, std::io::Error::kind),
-            })?;
-            if entry.file_type().is_file() {
-                paths.push(entry.into_path());
-            }
-        }
-        let read: Vec<Result<Option<Header>, ScanError>> =
-            paths.par_iter().enumerate().map(|(at, path)| read_header(path, at + 1)).collect();
-        let mut folder = Self { files: paths.len(), headers: Vec::new(), damaged: Vec::new() };
+        let files = files_below(path)?;
+        let read: Vec<Result<Vec<Header>, ScanError>> =
+            files.par_iter().enumerate().map(|(at, file)| read_headers(file, at + 1)).collect();
+        let mut folder = Self { files: files.len(), headers: Vec::new(), other: 0, damaged: Vec::new() };
         for outcome in read {
             match outcome {
-                Ok(Some(header)) => folder.headers.push(header),
-                Ok(None) => {}
+                Ok(frames) => {
+                    folder.other += usize::from(frames.is_empty());
+                    folder.headers.extend(frames);
+                }
                 Err(e) => folder.damaged.push(e),
             }
         }
@@ -274,7 +269,7 @@ pub fn list_series(path: &Path, params: &ScanParams) -> Result<Study, ScanError>
     Ok(Study {
         schema: "osteomill.study/1".into(),
         files: folder.files,
-        other_files: folder.files - folder.headers.len() - folder.damaged.len(),
+        other_files: folder.other,
         damaged: folder.damaged.iter().map(ToString::to_string).collect(),
         series,
     })

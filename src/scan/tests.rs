@@ -14,7 +14,8 @@ fn params() -> ScanParams {
     struct File {
         scan: ScanParams,
     }
-    let file: File = toml::from_str(include_str!("params-peek.toml")).expect("the shipped table is valid");
+    let file: File = toml::from_str(include_str!("../../pipelines/cranial-peek.toml"))
+        .expect("the shipped table is valid");
     file.scan
 }
 

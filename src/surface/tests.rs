@@ -10,7 +10,8 @@ fn params() -> SurfaceParams {
     struct File {
         surface: SurfaceParams,
     }
-    let file: File = toml::from_str(include_str!("params-peek.toml")).expect("the shipped table is valid");
+    let file: File = toml::from_str(include_str!("../../pipelines/cranial-peek.toml"))
+        .expect("the shipped table is valid");
     file.surface
 }
 
