@@ -386,14 +386,19 @@ fn held_off_by_tool(
     facts: &ImplantFacts,
     tol_mm: f64,
 ) -> bool {
+    // No ball reaches farther than across itself; NaN reaches nothing.
+    let reach_mm = facts.gap_mm_nominal + tol_mm + 3.0 * facts.concave_radius_mm_min;
+    let Some(gap_mm) = bone.signed_distance_mm((*p).into(), reach_mm) else { return false };
     // The smallest of the part's corners is claimed; most are rounder.
     [1.0, 1.1, 1.2, 1.3, 1.4, 1.5].iter().any(|times| {
-        ball_is_held_off(p, normal, part, bone, facts, tol_mm, times * facts.concave_radius_mm_min)
+        ball_is_held_off(p, gap_mm, normal, part, bone, facts, tol_mm, times * facts.concave_radius_mm_min)
     })
 }
 
+#[allow(clippy::too_many_arguments)] // one noun per source
 fn ball_is_held_off(
     p: &Vector3<f64>,
+    gap_mm: f64,
     normal: &Vector3<f64>,
     part: &Bvh<Part>,
     bone: &Bvh<Part>,
@@ -413,6 +418,10 @@ fn ball_is_held_off(
     // under a lip the two contacts lie 90° apart.
     (2..=16).any(|ring| {
         let (sin, cos) = (f64::from(ring) * 6f64.to_radians()).sin_cos();
+        // The distance to bone falls by no more than the way from p, which is a chord of the ball.
+        if r * (2.0 * (1.0 - cos)).sqrt() < gap_mm - facts.gap_mm_nominal - tol_mm {
+            return false;
+        }
         (0..8).any(|k| {
             let (s, c) = (f64::from(k) * 45f64.to_radians()).sin_cos();
             let x = centre + (-normal * cos + (u * c + v * s) * sin) * r;

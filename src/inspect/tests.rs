@@ -170,6 +170,8 @@ fn what_cannot_be_measured_is_an_error() {
     assert!(matches!(failing(&open, &good), InspectError::OpenDesign { open: 3, .. }));
 }
 
+mod open;
+
 // ---- fit ----
 
 fn fit_of(
