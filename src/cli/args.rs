@@ -104,6 +104,15 @@ pub struct Batch {
 pub struct Scan {
     /// Folder with DICOM files.
     pub scan: PathBuf,
+    /// Folder for one picture per usable series: its middle slice in a bone window, named by the series' hash.
+    #[arg(long)]
+    pub preview: Option<PathBuf>,
+    /// Writes the HU of the chosen series, as the chain sees them, to this NIfTI file (.nii.gz).
+    #[arg(long)]
+    pub nifti: Option<PathBuf>,
+    /// Series for --nifti, by UID or by its hash; chosen when not given.
+    #[arg(long)]
+    pub series: Option<String>,
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,

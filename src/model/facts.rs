@@ -30,6 +30,10 @@ pub struct ScanFacts {
     pub hu_min: i16,
     /// Largest HU read.
     pub hu_max: i16,
+    /// Full width at half maximum of the blur within slices, measured at the skin, mm; absent where it could not be.
+    pub blur_fwhm_mm: Option<f64>,
+    /// How voxels were moved onto the grid; absent where they are as the scanner wrote them.
+    pub resampled: Option<String>,
     /// Why this series was chosen over the others of the study.
     pub chosen_because: String,
     /// What is wrong with it for planning.

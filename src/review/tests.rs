@@ -295,6 +295,8 @@ fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
         grid,
         hu_min: -1000,
         hu_max: 2000,
+        blur_fwhm_mm: None,
+        resampled: None,
         chosen_because: "only one".into(),
         findings: vec![Finding::new("tilt", Severity::Review, "tilted")],
     };

@@ -95,14 +95,16 @@ pub enum ScanError {
     #[error(
         "slice {number} (sha256 {short_hash}) lies {gap_mm:.3} mm after the one before it, but this series steps \
          by {step_mm:.3} mm (tolerance {tolerance_mm} mm); a slice is missing or belongs to another series: name \
-         the series in scan.series_uid or restore the slice"
+         the series in scan.series_uid, restore the slice, or set scan.resample = true to interpolate, which a \
+         person must then look at"
     )]
     Uneven { number: usize, short_hash: String, gap_mm: f64, step_mm: f64, tolerance_mm: f64 },
-    /// Slices are even but drift off their normal.
+    /// Slices lie on no straight line.
     #[error(
-        "slice {number} (sha256 {short_hash}) lies {drift_mm:.3} mm beside the line along the slice normal \
-         (limit {tolerance_mm} mm), a shear of {shear_deg:.2} degrees{tag}: the gantry was tilted; scan without \
-         tilt, or resample the series to upright slices before planning"
+        "slice {number} (sha256 {short_hash}) lies {drift_mm:.3} mm beside the straight line through the slices of \
+         its series (limit {tolerance_mm} mm), which leans by {shear_deg:.2} degrees{tag}: a straight line that \
+         leans by at most 45 degrees is resampled exactly, a bent one cannot be; restore the slice, or export the \
+         series again"
     )]
     Sheared {
         number: usize,

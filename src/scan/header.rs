@@ -79,6 +79,10 @@ pub struct Header {
     pub modality: String,
     /// Values 1 to n of Image Type.
     pub image_type: Vec<String>,
+    /// Acquisition Number, digits only; empty where not given.
+    pub acquisition: String,
+    /// Patient Orientation, letters and backslash only; empty where not given.
+    pub patient_orientation: String,
     pub series_uid: String,
     pub study_uid: String,
     pub patient_id: String,
@@ -120,6 +124,12 @@ pub fn read_headers(source: &Source, number: usize) -> Result<Vec<Header>, ScanE
         frame: 0,
         modality: text(tags::MODALITY).chars().filter(char::is_ascii_alphanumeric).take(16).collect(),
         image_type: text(tags::IMAGE_TYPE).split('\\').map(|s| s.trim().to_owned()).collect(),
+        acquisition: text(tags::ACQUISITION_NUMBER).chars().filter(char::is_ascii_digit).take(12).collect(),
+        patient_orientation: text(tags::PATIENT_ORIENTATION)
+            .chars()
+            .filter(|c| "LRAPHF\\".contains(*c))
+            .take(7)
+            .collect(),
         series_uid: text(tags::SERIES_INSTANCE_UID),
         study_uid: text(tags::STUDY_INSTANCE_UID),
         patient_id: text(tags::PATIENT_ID),

@@ -1,27 +1,40 @@
 //! Reads a CT series into HU on a grid in the patient.
 //!
 //! **In** a folder of DICOM files, any names, any depth. **Out** [`Scan`]: HU rounded to whole numbers, LPS mm,
-//! `i` along the rows, `j` down the columns, `k` along the slice normal, right-handed; and what is wrong with it.
+//! `i` along the rows, `j` down the columns, `k` along the slice normal, right-handed whatever the signs of the
+//! cosines; and what is wrong with it.
 //!
-//! **Method** Headers in parallel; grouped by series UID; the series to plan on is axial, original, of the thinnest
-//! slices among those that reach over the head. Slices are ordered by position along the normal of their own
-//! orientation (DICOM PS3.3 C.7.6.2), never by number, name or the tilt tag. HU by each slice's own slope and
-//! intercept (C.11.1).
+//! **Method** Headers in parallel; grouped by series UID, and within a series into stacks where acquisitions
+//! overlap (`groups.rs`); the stack to plan on is axial, original, of the thinnest slices among those that reach
+//! over the head (`choose.rs`). Slices are ordered by position along the normal of their own orientation (DICOM
+//! PS3.3 C.7.6.2), never by number, name or the tilt tag. HU by each slice's own slope and intercept (C.11.1).
+//! Slices that drift evenly off their normal (gantry tilt) are moved within their planes by what their positions
+//! say (`resample.rs`). Fitness for planning: `findings.rs`, `anatomy.rs`, `blur.rs`.
 //!
-//! **Guarantees** Nothing malformed becomes zero: a missing, doubled, uneven, sheared, truncated or mixed slice, a
+//! **Guarantees** Nothing malformed becomes zero: a missing, doubled, uneven, bent, truncated or mixed slice, a
 //! missing rescale, a NaN spacing is an error that names the slice by number and hash, the value and what to do.
-//! A file whose elements declare more bytes than it has is refused before its parser may allocate for it. Messages
-//! hold no patient's name, no path, no free text of the header.
+//! HU are the file's own wherever `resampled` is absent. A file whose elements declare more bytes than it has is
+//! refused before its parser may allocate for it. Messages hold no patient's name, no path, no free text of the
+//! header.
 //!
-//! **Limits** Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated
-//! files are parsed without the length guard. Files without DICOM's mark at byte 128 are taken for other files.
+//! **Limits** No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated files are parsed without the length guard.
+//! Files without DICOM's mark at byte 128 are taken for other files. **Flips:** a scan written upside down, or with
+//! front and back exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is
+//! refused; but a scan whose left and right are exchanged throughout (columns reversed under unchanged cosines) is a
+//! sound scan of a mirrored person, which nothing in it betrays: the report states the side, and a person compares it.
+//! Patient Position (HFS, FFP ...) is not asked: cosines are in the patient whatever it says.
 
+mod anatomy;
+mod blur;
+mod choose;
 mod error;
 mod findings;
+mod groups;
 mod guard;
 mod header;
 mod params;
 mod pixels;
+mod resample;
 mod source;
 mod stack;
 mod study;
@@ -32,7 +45,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use params::{ScanParams, ScanToml};
-pub use study::{SeriesSummary, Study, list_series};
+pub use study::{Preview, SeriesSummary, Study, list_series, preview_series};
 
 use crate::model::{Scan, ScanFacts, Volume, Watch};
 
@@ -48,18 +61,23 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
         return Err(folder.damaged.swap_remove(0));
     }
     watch.progress(1, 3);
-    let choice = study::choose(&folder, params)?;
-    let stack = stack::stack(&choice.headers, params)?;
+    let choice = choose::choose(&folder, params)?;
+    let name = choice.name();
+    let stack = stack::stack(&choice.group.headers, params)?;
     watch.note("decoding slices");
     let hu = pixels::read_hu(&stack, watch)?;
     watch.progress(2, 3);
-    let volume = Volume { grid: stack.grid.clone(), hu };
+    let raw = Volume { grid: stack.grid.clone(), hu };
+    let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
+    let mut found = findings::as_decoded(&stack, &raw, params);
+    let volume = resample::straighten(&stack, raw.hu);
+    found.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
     let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
     let first = stack.slices[0].0;
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),
         pseudonym: study::pseudonym(first),
-        series: header::short_sha256(first.series_uid.as_bytes()),
+        series: name,
         modality: first.modality.clone(),
         scanner: first.scanner.clone(),
         kernel: first.kernel.clone(),
@@ -67,8 +85,10 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
         grid: volume.grid.clone(),
         hu_min,
         hu_max,
+        blur_fwhm_mm,
+        resampled: findings::resampled(&stack),
         chosen_because: choice.because,
-        findings: findings::findings(&stack, &volume, params),
+        findings: found,
     };
     watch.progress(3, 3);
     Ok(Scan { volume, facts })

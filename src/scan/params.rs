@@ -8,10 +8,12 @@ use super::error::ScanError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScanToml {
-    /// Series instance UID to read, or the first hex digits of its sha256 as `osteomill scan` prints them;
-    /// left out, the series is chosen.
+    /// Series instance UID to read, or the first hex digits of its sha256 as `osteomill scan` prints them, with `/2`
+    /// for the second stack of a series that holds several; left out, the series is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series_uid: Option<String>,
+    /// True to interpolate a series of uneven steps, for a person to look at, instead of refusing it.
+    pub resample: bool,
     /// Slice step or thickness above which a finer scan is asked for.
     pub slice_step_mm_change: f64,
     /// Slice step or thickness above which somebody must look.
@@ -24,6 +26,15 @@ pub struct ScanToml {
     pub bone_hu: f64,
     /// Bone on the top slice above which the vault counts as cut off.
     pub vault_bone_mm2_max: f64,
+    /// Bone of the skull at the border of the slices, or of the circle they were reconstructed in, above which it
+    /// counts as cut off.
+    pub border_bone_mm2_max: f64,
+    /// Length of the scan along its slices' normal below which it shows too little of a head.
+    pub coverage_mm_review: f64,
+    /// Slice step over pixel spacing above which it is noted.
+    pub anisotropy_note: f64,
+    /// Blur within slices, full width at half maximum, above which a sharper kernel is asked for.
+    pub blur_fwhm_mm_change: f64,
     /// Level above which a voxel is taken for metal.
     pub metal_hu: f64,
     /// Volume of metal above which somebody must look.
@@ -74,6 +85,10 @@ impl TryFrom<ScanToml> for ScanParams {
         check("tilt_deg_review", t.tilt_deg_review, 0.0, 45.0)?;
         check("bone_hu", t.bone_hu, 50.0, 2000.0)?;
         check("vault_bone_mm2_max", t.vault_bone_mm2_max, 0.0, 1e4)?;
+        check("border_bone_mm2_max", t.border_bone_mm2_max, 0.0, 1e4)?;
+        check("coverage_mm_review", t.coverage_mm_review, 0.0, 1000.0)?;
+        check("anisotropy_note", t.anisotropy_note, 1.0, 100.0)?;
+        check("blur_fwhm_mm_change", t.blur_fwhm_mm_change, 0.3, 10.0)?;
         check("metal_hu", t.metal_hu, 1500.0, 30000.0)?;
         check("metal_mm3_max", t.metal_mm3_max, 0.0, 1e5)?;
         Ok(Self(t))

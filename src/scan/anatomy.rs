@@ -1,0 +1,284 @@
+//! The head in coarse cells: what is skull, which end the vault closes, which side the face is on.
+
+use rayon::prelude::*;
+
+use crate::model::{Grid, Point, Volume};
+
+/// Edge of a cell, mm. A table is as thick; a skull stays one piece.
+const CELL_MM: f64 = 2.5;
+/// Air is below, tissue above.
+const TISSUE_HU: f32 = -300.0;
+const AIR_HU: f32 = -500.0;
+/// Bone this deep inside the outline of a slice belongs to no vault, mm.
+const DEEP_MM: f64 = 12.0;
+/// Height of the skull below the crown that a planning scan is about, mm.
+pub const HEAD_MM: f64 = 150.0;
+
+/// The head.
+pub struct Anatomy {
+    grid: Grid,
+    factor: [usize; 3],
+    mean: Vec<f32>,
+    skull: Vec<bool>,
+    /// First and last cell of the skull along i, j, k; `None` without bone.
+    bounds: Option<[[usize; 2]; 3]>,
+    /// True where k grows towards the head.
+    up: bool,
+}
+
+/// How sure an orientation is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Seen {
+    /// As the tags say; the number that shows it.
+    AsWritten(f64),
+    /// The other way round.
+    Reversed(f64),
+    /// The anatomy does not tell.
+    Unclear(f64),
+}
+
+impl Anatomy {
+    /// Averages the volume in cells and finds the largest piece of bone.
+    pub fn of(volume: &Volume, bone_hu: f64) -> Self {
+        let fine = &volume.grid;
+        let factor: [usize; 3] =
+            std::array::from_fn(|a| ((CELL_MM / fine.spacing_mm[a]).round() as usize).max(1));
+        // A rest narrower than a cell is left out.
+        let dims: [usize; 3] = std::array::from_fn(|a| (fine.dims[a] / factor[a]).max(1));
+        let factor: [usize; 3] = std::array::from_fn(|a| factor[a].min(fine.dims[a]));
+        let middle = factor.map(|f| (f as f64 - 1.0) / 2.0);
+        let grid = Grid {
+            dims,
+            spacing_mm: std::array::from_fn(|a| fine.spacing_mm[a] * factor[a] as f64),
+            origin_lps_mm: fine.patient_from_index(middle),
+            axes_lps: fine.axes_lps,
+        };
+        let mut mean = vec![0f32; grid.len()];
+        let per_cell = factor.iter().product::<usize>() as f32;
+        mean.par_chunks_mut(dims[0] * dims[1]).enumerate().for_each(|(k, out)| {
+            let mut sums = vec![0i64; dims[0] * dims[1]];
+            for fk in k * factor[2]..(k + 1) * factor[2] {
+                for j in 0..dims[1] * factor[1] {
+                    let row = &volume.hu[fine.at(0, j, fk)..][..dims[0] * factor[0]];
+                    let cells = &mut sums[j / factor[1] * dims[0]..][..dims[0]];
+                    for (cell, voxels) in cells.iter_mut().zip(row.chunks_exact(factor[0])) {
+                        *cell += voxels.iter().map(|&v| i64::from(v)).sum::<i64>();
+                    }
+                }
+            }
+            out.iter_mut().zip(&sums).for_each(|(m, &s)| *m = s as f32 / per_cell);
+        });
+        let skull = largest_piece(&grid, &mean, bone_hu as f32);
+        let mut bounds: Option<[[usize; 2]; 3]> = None;
+        for at in (0..grid.len()).filter(|&at| skull[at]) {
+            let ijk = grid.ijk(at);
+            let b = bounds.get_or_insert(ijk.map(|n| [n, n]));
+            for a in 0..3 {
+                b[a] = [b[a][0].min(ijk[a]), b[a][1].max(ijk[a])];
+            }
+        }
+        let up = grid.axes_lps[2].unit[2] >= 0.0;
+        Self { grid, factor, mean, skull, bounds, up }
+    }
+
+    /// True where voxel `[i, j, k]` lies in or next to the skull's cells.
+    pub fn near_skull(&self, i: usize, j: usize, k: usize) -> bool {
+        let n = [i, j, k];
+        let c: [usize; 3] = std::array::from_fn(|a| (n[a] / self.factor[a]).min(self.grid.dims[a] - 1));
+        let span = |a: usize| c[a].saturating_sub(1)..=(c[a] + 1).min(self.grid.dims[a] - 1);
+        span(2).any(|k| span(1).any(|j| span(0).any(|i| self.skull[self.grid.at(i, j, k)])))
+    }
+
+    /// Height of a place below the crown of the skull, mm; `None` without bone.
+    pub fn below_crown_mm(&self, p: Point<crate::model::Patient>) -> Option<f64> {
+        let b = self.bounds?;
+        let crown = if self.up { b[2][1] } else { b[2][0] } as f64;
+        let k = self.grid.index_from_patient(p)[2];
+        Some((if self.up { crown - k } else { k - crown }) * self.grid.spacing_mm[2])
+    }
+
+    /// Is the end called top the vault? The vault closes inside the scan and has bone in its wall only; the other end
+    /// leaves the scan with the neck, and holds the skull's base.
+    pub fn head_up(&self) -> Seen {
+        let Some(b) = self.bounds else { return Seen::Unclear(0.0) };
+        let area = |k: usize| {
+            let cells = (b[1][0]..=b[1][1])
+                .flat_map(|j| (b[0][0]..=b[0][1]).map(move |i| (i, j)))
+                .filter(|&(i, j)| self.mean[self.grid.at(i, j, k)] > TISSUE_HU)
+                .count();
+            cells as f64
+        };
+        let areas: Vec<f64> = (0..self.grid.dims[2]).map(area).collect();
+        let most = areas.iter().copied().fold(1.0, f64::max);
+        let (low, high) = (areas[0] / most, areas[areas.len() - 1] / most);
+        let (top, bottom) = if self.up { (high, low) } else { (low, high) };
+        // A twentieth of the largest section is a scalp or a pillow; a third is a neck.
+        if top < 0.05 && bottom > 0.33 {
+            return Seen::AsWritten(top);
+        }
+        if bottom < 0.05 && top > 0.33 {
+            return Seen::Reversed(bottom);
+        }
+        self.base_below(b)
+    }
+
+    /// By bone deep inside the outline: the skull's base has it, the vault none.
+    fn base_below(&self, b: [[usize; 2]; 3]) -> Seen {
+        let [first, last] = b[2];
+        let n = last - first + 1;
+        let deep: Vec<f64> = (first..=last).map(|k| self.deep_bone_mm2(k, b)).collect();
+        // The outermost tenth of either end is the cap of a dome, bone throughout.
+        let (skip, part) = (n / 10, n * 2 / 5);
+        let sum = |range: std::ops::Range<usize>| deep[range.start.min(n)..range.end.min(n)].iter().sum::<f64>();
+        let (low, high) = (sum(skip..part), sum(n - part..n - skip));
+        let (top, bottom) = if self.up { (high, low) } else { (low, high) };
+        let share = bottom / (top + bottom).max(1.0);
+        // Two thirds: twice as much on one end as on the other.
+        match share {
+            s if s > 0.667 => Seen::AsWritten(s),
+            s if top + bottom > 1.0 && s < 0.333 => Seen::Reversed(s),
+            s => Seen::Unclear(s),
+        }
+    }
+
+    fn deep_bone_mm2(&self, k: usize, b: [[usize; 2]; 3]) -> f64 {
+        let inside = self.enclosed(k, b, |at| self.skull[at]);
+        let [w, h] = [b[0][1] - b[0][0] + 1, b[1][1] - b[1][0] + 1];
+        let reach = [0, 1].map(|a| (DEEP_MM / self.grid.spacing_mm[a]).ceil() as usize);
+        let mut count = 0;
+        for j in reach[1]..h.saturating_sub(reach[1]) {
+            for i in reach[0]..w.saturating_sub(reach[0]) {
+                if self.skull[self.grid.at(b[0][0] + i, b[1][0] + j, k)]
+                    && inside[j * w + i - reach[0]]
+                    && inside[j * w + i + reach[0]]
+                    && inside[(j - reach[1]) * w + i]
+                    && inside[(j + reach[1]) * w + i]
+                {
+                    count += 1;
+                }
+            }
+        }
+        f64::from(count) * self.grid.spacing_mm[0] * self.grid.spacing_mm[1]
+    }
+
+    /// Cells of the skull's box that are, or see in at least three of four directions, what `wall` says.
+    fn enclosed(&self, k: usize, b: [[usize; 2]; 3], wall: impl Fn(usize) -> bool) -> Vec<bool> {
+        let [w, h] = [b[0][1] - b[0][0] + 1, b[1][1] - b[1][0] + 1];
+        let is = |i: usize, j: usize| wall(self.grid.at(b[0][0] + i, b[1][0] + j, k));
+        let mut seen = vec![0u8; w * h];
+        let mut walls = vec![false; w * h];
+        for j in 0..h {
+            for order in [false, true] {
+                let mut met = false;
+                for n in 0..w {
+                    let i = if order { w - 1 - n } else { n };
+                    met |= is(i, j);
+                    seen[j * w + i] += u8::from(met);
+                    walls[j * w + i] = is(i, j);
+                }
+            }
+        }
+        for i in 0..w {
+            for order in [false, true] {
+                let mut met = false;
+                for n in 0..h {
+                    let j = if order { h - 1 - n } else { n };
+                    met |= walls[j * w + i];
+                    seen[j * w + i] += u8::from(met);
+                }
+            }
+        }
+        seen.iter().zip(walls).map(|(&s, wall)| wall || s >= 3).collect()
+    }
+
+    /// Is the side called front the face? Air inside the head (nose, sinuses) lies in front of its middle, and so
+    /// does the bone of the face before that of the vault.
+    pub fn face_front(&self) -> Seen {
+        let Some(b) = self.bounds else { return Seen::Unclear(0.0) };
+        let y = |i: usize, j: usize, k: usize| {
+            self.grid.patient_from_index([i as f64, j as f64, k as f64]).mm[1]
+        };
+        let (mut air, mut air_y) = (0usize, 0.0);
+        let (mut tissue, mut tissue_y) = (0usize, 0.0);
+        let w = b[0][1] - b[0][0] + 1;
+        for k in b[2][0]..=b[2][1] {
+            let inside = self.enclosed(k, b, |at| self.mean[at] > TISSUE_HU);
+            for j in b[1][0]..=b[1][1] {
+                for i in b[0][0]..=b[0][1] {
+                    let hu = self.mean[self.grid.at(i, j, k)];
+                    if hu > TISSUE_HU {
+                        (tissue, tissue_y) = (tissue + 1, tissue_y + y(i, j, k));
+                    } else if hu < AIR_HU && inside[(j - b[1][0]) * w + i - b[0][0]] {
+                        (air, air_y) = (air + 1, air_y + y(i, j, k));
+                    }
+                }
+            }
+        }
+        let cell_cm3 = self.grid.voxel_mm3() / 1000.0;
+        // Less than 2 cm3 is noise; a dry skull is full of air and tells nothing this way.
+        if (air as f64) * cell_cm3 > 2.0 && air < tissue / 2 {
+            let ahead_mm = tissue_y / tissue as f64 - air_y / air as f64;
+            // 10 mm: a cell's rounding and a tilted head are less.
+            if ahead_mm.abs() > 10.0 {
+                return if ahead_mm > 0.0 { Seen::AsWritten(ahead_mm) } else { Seen::Reversed(ahead_mm) };
+            }
+        }
+        self.face_by_bone(b)
+    }
+
+    /// Bone of the lower part against the box of the upper: the face stands before the vault.
+    fn face_by_bone(&self, b: [[usize; 2]; 3]) -> Seen {
+        let n = b[2][1] - b[2][0] + 1;
+        let middle = b[2][0] + n / 2;
+        let mut sums = [(0usize, 0.0); 2];
+        for at in (0..self.grid.len()).filter(|&at| self.skull[at]) {
+            let ijk = self.grid.ijk(at);
+            let upper = (ijk[2] >= middle) == self.up;
+            let s = &mut sums[usize::from(upper)];
+            *s = (s.0 + 1, s.1 + self.grid.patient_from_index(ijk.map(|n| n as f64)).mm[1]);
+        }
+        let [lower, upper] = sums.map(|(count, y)| y / count.max(1) as f64);
+        let ahead_mm = upper - lower;
+        match ahead_mm {
+            a if a > 10.0 => Seen::AsWritten(a),
+            a if a < -10.0 => Seen::Reversed(a),
+            a => Seen::Unclear(a),
+        }
+    }
+}
+
+/// Cells at or above `level` of the largest 26-connected piece.
+fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
+    let mut label = vec![0u32; grid.len()];
+    let (mut best, mut best_size, mut next) = (0u32, 0usize, 0u32);
+    let mut open: Vec<usize> = Vec::new();
+    for start in 0..grid.len() {
+        if mean[start] < level || label[start] != 0 {
+            continue;
+        }
+        next += 1;
+        label[start] = next;
+        open.push(start);
+        let mut size = 0;
+        while let Some(at) = open.pop() {
+            size += 1;
+            let c = grid.ijk(at);
+            let span = |a: usize| c[a].saturating_sub(1)..=(c[a] + 1).min(grid.dims[a] - 1);
+            for k in span(2) {
+                for j in span(1) {
+                    for i in span(0) {
+                        let n = grid.at(i, j, k);
+                        if label[n] == 0 && mean[n] >= level {
+                            label[n] = next;
+                            open.push(n);
+                        }
+                    }
+                }
+            }
+        }
+        if size > best_size {
+            (best, best_size) = (next, size);
+        }
+    }
+    label.iter().map(|&l| l != 0 && l == best).collect()
+}
