@@ -32,17 +32,22 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use params::{ScanParams, ScanToml};
+pub use source::ContainerError;
 pub use study::{SeriesSummary, Study, list_series};
 
 use crate::model::{Scan, ScanFacts, Volume, Watch};
 
-/// Reads the series to plan on from the folder `path`.
+/// Reads the series to plan on from `path`: a folder, a file or an archive (see the page).
 ///
 /// # Errors
 /// [`ScanError`] whenever the series is not an even, straight, complete stack of CT slices whose HU are certain.
 pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<Scan, ScanError> {
     watch.note("reading headers");
-    let mut folder = study::Folder::read(path)?;
+    let found = match source::open(path)? {
+        source::Content::Image(image) => return source::scan_of(*image, params, false),
+        source::Content::Files(found) => found,
+    };
+    let mut folder = study::Folder::read(&found.files);
     // A damaged file may be a slice of the very series; nobody can tell.
     if !folder.damaged.is_empty() {
         return Err(folder.damaged.swap_remove(0));
@@ -56,6 +61,8 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
     let volume = Volume { grid: stack.grid.clone(), hu };
     let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
     let first = stack.slices[0].0;
+    let mut findings = findings::findings(&stack, &volume, params);
+    findings.extend(found.findings);
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),
         pseudonym: study::pseudonym(first),
@@ -68,7 +75,7 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
         hu_min,
         hu_max,
         chosen_because: choice.because,
-        findings: findings::findings(&stack, &volume, params),
+        findings,
     };
     watch.progress(3, 3);
     Ok(Scan { volume, facts })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ScanError;
 use super::header::{Header, read_headers, short_sha256};
 use super::params::ScanParams;
-use super::source::files_below;
+use super::source::{self, Content, Source};
 use super::stack::stack;
 
 /// One series, as `osteomill scan` shows it. Nothing in it names a person.
@@ -64,9 +64,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Reads every header below `path`, in order of name, in parallel.
-    pub fn read(path: &Path) -> Result<Self, ScanError> {
-        let files = files_below(path)?;
+    /// Reads every header, in parallel.
+    pub fn read(files: &[Source]) -> Self {
         let read: Vec<Result<Vec<Header>, ScanError>> =
             files.par_iter().enumerate().map(|(at, file)| read_headers(file, at + 1)).collect();
         let mut folder = Self { files: files.len(), headers: Vec::new(), other: 0, damaged: Vec::new() };
@@ -79,7 +78,7 @@ impl Folder {
                 Err(e) => folder.damaged.push(e),
             }
         }
-        Ok(folder)
+        folder
     }
 
     /// Headers by series UID. Files without one (a DICOMDIR, for example) belong to none.
@@ -229,13 +228,16 @@ impl Extent {
     }
 }
 
-/// Lists what the folder holds and what is wrong with each series, by the checks [`super::read_scan`] makes before
+/// Lists what the path holds and what is wrong with each series, by the checks [`super::read_scan`] makes before
 /// it decodes pixels.
 ///
 /// # Errors
-/// [`ScanError::NoFolder`] only; damaged files are listed.
+/// [`ScanError::Container`] only; damaged files are listed.
 pub fn list_series(path: &Path, params: &ScanParams) -> Result<Study, ScanError> {
-    let folder = Folder::read(path)?;
+    let folder = match source::open(path)? {
+        Content::Image(image) => return Ok(source::study_of(&image)),
+        Content::Files(found) => Folder::read(&found.files),
+    };
     let mut series: Vec<SeriesSummary> = folder
         .by_series()
         .iter()
