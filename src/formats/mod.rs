@@ -22,11 +22,12 @@ pub mod nifti;
 pub mod nrrd;
 pub mod ply;
 pub mod png;
+pub mod seg;
 pub mod stl;
 #[cfg(test)]
 mod tests;
 pub mod threemf;
-pub mod voxels;
+pub(crate) mod voxels;
 mod zip;
 
 pub use error::FormatError;

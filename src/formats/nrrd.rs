@@ -51,6 +51,11 @@ pub fn read_labels(bytes: &[u8], beside: Beside<'_>) -> Result<(Grid, Vec<u8>), 
     read(bytes, beside, &voxels::labels())
 }
 
+/// Name of the data file of a detached header; `None` where the data are attached or the header does not read.
+pub fn data_file(bytes: &[u8]) -> Option<String> {
+    header(bytes).ok()?.data_file
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Raw,

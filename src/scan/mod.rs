@@ -18,6 +18,8 @@
 
 mod error;
 mod findings;
+#[doc(hidden)]
+pub mod given;
 mod guard;
 mod header;
 mod params;
@@ -32,7 +34,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use params::{ScanParams, ScanToml};
-pub use source::ContainerError;
+pub use source::{ContainerError, companions};
 pub use study::{SeriesSummary, Study, list_series};
 
 use crate::model::{Scan, ScanFacts, Volume, Watch};
@@ -42,9 +44,33 @@ use crate::model::{Scan, ScanFacts, Volume, Watch};
 /// # Errors
 /// [`ScanError`] whenever the series is not an even, straight, complete stack of CT slices whose HU are certain.
 pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<Scan, ScanError> {
+    read_any(path, params, false, watch)
+}
+
+/// As [`read_scan`], with a mask that stands in for the bone: an image that is no CT is then read as well.
+///
+/// # Errors
+/// [`ScanError`] as [`read_scan`], and for a mask that does not read or does not belong to the scan.
+pub fn read_scan_with_mask(
+    path: &Path,
+    mask: &Path,
+    params: &ScanParams,
+    watch: &dyn Watch,
+) -> Result<Scan, ScanError> {
+    let scan = read_any(path, params, true, watch)?;
+    watch.note("putting the mask in the bone's place");
+    given::put_mask(scan, mask)
+}
+
+fn read_any(
+    path: &Path,
+    params: &ScanParams,
+    any_modality: bool,
+    watch: &dyn Watch,
+) -> Result<Scan, ScanError> {
     watch.note("reading headers");
     let found = match source::open(path)? {
-        source::Content::Image(image) => return source::scan_of(*image, params, false),
+        source::Content::Image(image) => return source::scan_of(*image, params, any_modality),
         source::Content::Files(found) => found,
     };
     let mut folder = study::Folder::read(&found.files);
@@ -78,5 +104,6 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
         findings,
     };
     watch.progress(3, 3);
-    Ok(Scan { volume, facts })
+    let frame_of_reference = Some(first.frame_of_reference.clone()).filter(|f| !f.is_empty());
+    Ok(Scan { volume, facts, frame_of_reference, given: None })
 }

@@ -46,6 +46,30 @@ pub enum ContainerError {
     /// An entry of the zip.
     #[error("entry {entry} of the zip {reason}: pack it again without, or unpack it and name the folder")]
     ZipEntry { entry: usize, reason: String },
+    /// The mask is not there.
+    #[error("the mask cannot be read ({reason}): name a NIfTI, NRRD or DICOM Segmentation file")]
+    NoMask { reason: std::io::ErrorKind },
+    /// The mask is something else.
+    #[error("the mask is no NIfTI, NRRD or DICOM Segmentation file: export the segmentation as one of them")]
+    MaskKind,
+    /// The mask is damaged.
+    #[error("the mask: {0}")]
+    Mask(#[source] FormatError),
+    /// Nothing in it.
+    #[error("the mask holds no voxel: export the segmentation of the bone")]
+    MaskEmpty,
+    /// Another scan's.
+    #[error(
+        "the mask has another frame of reference than the scan: it was drawn on another examination; segment this \
+         scan, or name the scan it was drawn on"
+    )]
+    MaskFrame,
+    /// Elsewhere.
+    #[error(
+        "the mask lies at {mask} mm (LPS) and holds nothing within the scan at {scan} mm: it was drawn on another \
+         scan, or its axes are in another convention; export it again on this scan"
+    )]
+    MaskMisses { mask: String, scan: String },
     /// A bomb.
     #[error(
         "the zip of {packed} bytes unpacks to more than {max} bytes (at entry {entry}): unpack it by hand and name the \

@@ -92,7 +92,9 @@ pub fn scan_of(image: Image, params: &ScanParams, any_modality: bool) -> Result<
     // No slices: what is asked of headers is asked of none.
     let stack =
         Stack { slices: Vec::new(), grid: volume.grid.clone(), thickness_mm: None, tilt_tag_deg: None };
-    let mut findings = findings::findings(&stack, &volume, params);
+    // Limits in HU say nothing of what is no CT.
+    let of_hu = modality == "CT" || modality == "unknown" && !any_modality;
+    let mut findings = if of_hu { findings::findings(&stack, &volume, params) } else { Vec::new() };
     findings.extend(container_findings(container, &modality, hu_min));
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),
@@ -108,7 +110,7 @@ pub fn scan_of(image: Image, params: &ScanParams, any_modality: bool) -> Result<
         chosen_because: format!("the only image of a {container} file"),
         findings,
     };
-    Ok(Scan { volume, facts })
+    Ok(Scan { volume, facts, frame_of_reference: None, given: None })
 }
 
 /// Review, not note: that the values are HU, that nothing was smoothed, resampled or flipped on the way, is vouched

@@ -113,6 +113,36 @@ pub fn open(path: &Path) -> Result<Content, ScanError> {
     }
 }
 
+/// What the file begins like.
+pub fn kind_of_file(path: &Path) -> std::io::Result<Kind> {
+    head_of(path).map(|head| kind_of(&head))
+}
+
+/// Files that a file given as scan or mask draws in: what a DICOMDIR refers to, the data of a detached NRRD header.
+/// They are of the input as much as the file itself. Empty where there are none or they do not read; reading says why.
+pub fn companions(path: &Path) -> Vec<PathBuf> {
+    if !path.is_file() {
+        return Vec::new();
+    }
+    let Ok(kind) = kind_of_file(path) else { return Vec::new() };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match (kind, std::fs::read(path)) {
+        (Kind::Dicomdir, Ok(bytes)) => dicomdir::files(&bytes, folder)
+            .map(|listed| listed.files.files)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|s| match s {
+                Source::File(path) => Some(path),
+                Source::Memory(_) => None,
+            })
+            .collect(),
+        (Kind::Nrrd, Ok(bytes)) => {
+            nrrd::data_file(&bytes).map(|name| folder.join(name)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn head_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::new();
     File::open(path)?.take(HEAD).read_to_end(&mut head)?;
@@ -144,7 +174,7 @@ pub fn kind_of(head: &[u8]) -> Kind {
 }
 
 /// The data file of a detached NRRD header, beside it.
-fn beside(folder: Option<&Path>, name: &str) -> Result<Vec<u8>, crate::formats::FormatError> {
+pub fn beside(folder: Option<&Path>, name: &str) -> Result<Vec<u8>, crate::formats::FormatError> {
     let wrong = |found: &str| crate::formats::FormatError::Value {
         format: "NRRD",
         what: "data file".into(),
