@@ -35,7 +35,7 @@ pub use params::{BoneParams, BoneToml};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::model::{Bone, BoneFacts, DroppedPiece, Finding, Mask, Severity, Volume, Watch};
+use crate::model::{Bone, BoneFacts, DroppedPiece, Finding, GivenMask, Mask, Severity, Volume, Watch};
 
 /// The dropped pieces listed.
 const DROPPED_LISTED: usize = 10;
@@ -124,6 +124,40 @@ pub fn segment_bone(volume: &Volume, params: &BoneParams, watch: &dyn Watch) -> 
         findings: metal(volume, &mask, params).into_iter().collect(),
     };
     Ok(Bone { mask, level_hu, facts })
+}
+
+/// The bone as a mask from elsewhere gives it; `volume` was made from it, so that its edge lies at the mask's level.
+/// Every piece is kept: what is bone was decided by who drew it.
+///
+/// # Errors
+/// [`BoneError::NoBone`] when the mask's largest piece is no skull, [`BoneError::Size`] when grids differ.
+pub fn bone_of_mask(volume: &Volume, given: &GivenMask, params: &BoneParams) -> Result<Bone, BoneError> {
+    let grid = &volume.grid;
+    if volume.hu.len() != grid.len() || given.mask.grid != *grid || given.mask.voxels.len() != grid.len() {
+        return Err(BoneError::Size { found: given.mask.voxels.len(), expected: grid.len() });
+    }
+    let pieces = components::Components::find(grid, |at| given.mask.voxels[at] != 0);
+    let mm3 = |voxels: usize| voxels as f64 * grid.voxel_mm3();
+    let largest_mm3 = pieces.pieces.first().map_or(0.0, |p| mm3(p.1));
+    let threshold_hu = f64::from(given.level_hu);
+    if !(largest_mm3 >= params.kept_mm3_min) || largest_mm3 == 0.0 {
+        return Err(BoneError::NoBone { threshold_hu, largest_mm3, min_mm3: params.kept_mm3_min });
+    }
+    // A step of 1000 HU blurred by 0.7 voxels rises by 1000 / (0.7 √(2π)) HU per voxel.
+    let coarse_mm = grid.spacing_mm.iter().copied().fold(0.0, f64::max);
+    let facts = BoneFacts {
+        schema: "osteomill.bone/1".into(),
+        threshold_hu,
+        kept_mm3: mm3(given.mask.count()),
+        components: pieces.pieces.len(),
+        dropped: Vec::new(),
+        threshold_offset_mm_p5: 0.0,
+        threshold_offset_mm_p50: 0.0,
+        threshold_offset_mm_p95: 0.0,
+        shift_mm_per_50_hu: 0.05 * 0.7 * coarse_mm * std::f64::consts::TAU.sqrt(),
+        findings: Vec::new(),
+    };
+    Ok(Bone { mask: given.mask.clone(), level_hu: vec![given.level_hu; grid.len()], facts })
 }
 
 /// How far outside the placed edge the threshold's level lies, 5th, 50th and 95th percentile, and the median way

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bone::{BoneParams, segment_bone};
+use crate::bone::{BoneParams, bone_of_mask, segment_bone};
 use crate::formats;
 use crate::model::{Bone, BoneSurface, Scan, Watch};
 use crate::pipeline::{Board, FailureKind, Noun, Outputs, Stage, StageFailure};
-use crate::scan::{ScanParams, read_scan};
+use crate::scan::{ScanParams, read_scan, read_scan_with_mask};
 use crate::surface::{SurfaceParams, extract_surface};
 
 use super::work::{Work, failed, json_bytes};
@@ -18,6 +18,7 @@ use super::{CaseInputs, CatalogError, PipelineFile};
 /// Reads the series; its noun is never cached, since the scan itself is at hand.
 pub struct ScanStage {
     path: PathBuf,
+    mask: Option<PathBuf>,
     params: ScanParams,
     parameters: Value,
 }
@@ -25,12 +26,21 @@ pub struct ScanStage {
 impl ScanStage {
     pub fn new(file: &PipelineFile, inputs: &CaseInputs) -> Result<Self, CatalogError> {
         let (params, table) = file.table("scan")?;
-        let parameters = serde_json::json!({ "scan": table, "input_sha256": inputs.scan_sha256 });
-        Ok(Self { path: inputs.scan.clone(), params, parameters })
+        let mut parameters = serde_json::json!({ "scan": table, "input_sha256": inputs.scan_sha256 });
+        // Only where one is given, so that a case without keeps its key.
+        if let Some((_, sha256)) = &inputs.mask {
+            parameters["mask_sha256"] = sha256.clone().into();
+        }
+        let mask = inputs.mask.as_ref().map(|m| m.0.clone());
+        Ok(Self { path: inputs.scan.clone(), mask, params, parameters })
     }
 
     fn read(&self, watch: &dyn Watch) -> Result<Scan, StageFailure> {
-        read_scan(&self.path, &self.params, watch).map_err(failed(FailureKind::Scan))
+        match &self.mask {
+            Some(mask) => read_scan_with_mask(&self.path, mask, &self.params, watch),
+            None => read_scan(&self.path, &self.params, watch),
+        }
+        .map_err(failed(FailureKind::Scan))
     }
 }
 
@@ -79,7 +89,11 @@ impl Work for BoneStage {
     }
     fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Bone, StageFailure> {
         let scan: &Scan = board.get("scan");
-        let bone = segment_bone(&scan.volume, &self.0, watch).map_err(failed(FailureKind::Refused))?;
+        let bone = match &scan.given {
+            Some(given) => bone_of_mask(&scan.volume, given, &self.0),
+            None => segment_bone(&scan.volume, &self.0, watch),
+        }
+        .map_err(failed(FailureKind::Refused))?;
         outputs.add(
             "bone/bone.nii.gz",
             formats::nifti::mask_nii_gz(&bone.mask).map_err(failed(FailureKind::Refused))?,

@@ -22,6 +22,8 @@ pub struct CaseInputs {
     pub scan: std::path::PathBuf,
     /// Digest of its content.
     pub scan_sha256: String,
+    /// A mask that stands in for the bone, and its digest.
+    pub mask: Option<(std::path::PathBuf, String)>,
     /// True once a named person approved the design.
     pub approved: bool,
 }

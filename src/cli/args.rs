@@ -55,7 +55,7 @@ pub struct Demo {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Folder with the scan's DICOM files.
+    /// The scan: a folder, DICOM file, DICOMDIR, zip of DICOM, NIfTI, NRRD or InVesalius project.
     pub scan: PathBuf,
     /// Pipeline file, for example pipelines/cranial-peek.toml.
     #[arg(long)]
@@ -66,6 +66,9 @@ pub struct Run {
     /// Series UID to plan on, where the study has several.
     #[arg(long)]
     pub series: Option<String>,
+    /// Segmentation that stands in for the bone: NIfTI, NRRD or DICOM Segmentation.
+    #[arg(long)]
+    pub mask: Option<PathBuf>,
     /// Change one value of the pipeline: stage.key=value.
     #[arg(long = "set", value_name = "STAGE.KEY=VALUE")]
     pub sets: Vec<String>,
@@ -102,7 +105,7 @@ pub struct Batch {
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
 pub struct Scan {
-    /// Folder with DICOM files.
+    /// The scan: a folder, DICOM file, DICOMDIR, zip of DICOM, NIfTI, NRRD or InVesalius project.
     pub scan: PathBuf,
     /// Folder for one picture per usable series: its middle slice in a bone window, named by the series' hash.
     #[arg(long)]

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use crate::catalog::{CaseInputs, PipelineFile, chain};
 use crate::pipeline::{RunSettings, run as run_stages, write_ledger};
 use crate::record::{CaseVerdict, provenance_statement};
+use crate::scan::companions;
 use crate::store::{CaseInput, digest_bytes, digest_input, lock_case, write_whole};
 
 use super::args::Run;
@@ -29,7 +30,7 @@ pub fn run(a: &Run) -> Result<i32, Ended> {
         sets.push(format!("scan.series_uid={series}"));
     }
     let file = PipelineFile::read(&a.pipeline, &sets)?;
-    let result = run_case(&a.scan, &file, &a.out, a.until.as_deref())?;
+    let result = run_case(&a.scan, a.mask.as_deref(), &file, &a.out, a.until.as_deref())?;
     print(&result, a.json);
     Ok(result.exit_code)
 }
@@ -37,16 +38,30 @@ pub fn run(a: &Run) -> Result<i32, Ended> {
 /// Runs one case whole, or up to a stage.
 pub fn run_case(
     scan: &Path,
+    mask: Option<&Path>,
     file: &PipelineFile,
     out: &Path,
     until: Option<&str>,
 ) -> Result<CaseResult, Ended> {
     if !scan.exists() {
-        return Err(Ended::new(exit::SCAN, anyhow!("the scan given is not there: check the folder's name")));
+        return Err(Ended::new(exit::SCAN, anyhow!("the scan given is not there: check its name")));
     }
     let _lock = lock_case(out)?;
-    let (scan_sha256, files) = digest_input(scan)?;
-    let inputs = CaseInputs { scan: scan.to_owned(), scan_sha256: scan_sha256.clone(), approved: false };
+    let (scan_sha256, files) = digest_input(scan, &companions(scan))?;
+    if mask.is_some_and(|m| !m.is_file()) {
+        return Err(Ended::new(
+            exit::SCAN,
+            anyhow!("the mask given is no file that is there: check its name"),
+        ));
+    }
+    let mask =
+        mask.map(|m| Ok::<_, Ended>((m.to_owned(), digest_input(m, &companions(m))?.0))).transpose()?;
+    let inputs = CaseInputs {
+        scan: scan.to_owned(),
+        scan_sha256: scan_sha256.clone(),
+        mask: mask.clone(),
+        approved: false,
+    };
     let stages = chain(file, &inputs)?;
     if let Some(until) = until
         && !stages.iter().any(|s| s.id() == until)
@@ -62,10 +77,10 @@ pub fn run_case(
     let settings = RunSettings {
         case: out,
         pipeline: file.name.clone(),
-        inputs: vec![
-            CaseInput { kind: "scan".into(), files, sha256: scan_sha256 },
-            CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) },
-        ],
+        inputs: std::iter::once(CaseInput { kind: "scan".into(), files, sha256: scan_sha256 })
+            .chain(mask.map(|(_, sha256)| CaseInput { kind: "mask".into(), files: 1, sha256 }))
+            .chain([CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) }])
+            .collect(),
         until: until.map(str::to_owned),
         watch: &watch,
     };

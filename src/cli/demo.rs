@@ -27,7 +27,7 @@ pub fn demo(a: &Demo) -> Result<i32, Ended> {
         phantom.write_dicom(&scan, watch.as_ref()).map_err(|e| Ended::new(exit::IO, e))?;
     }
     let file = PipelineFile::parse(PEEK, &[], &ShopTexts::embedded())?;
-    let result = run_case(&scan, &file, &a.out.join("case"), None)?;
+    let result = run_case(&scan, None, &file, &a.out.join("case"), None)?;
     print(&result, a.json);
     Ok(result.exit_code)
 }

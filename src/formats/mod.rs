@@ -2,7 +2,8 @@
 //!
 //! **In** nouns of `model`. **Out** bytes, or nouns again. Writers return bytes; who stores them makes files whole.
 //!
-//! **Method** Binary STL, binary PLY, 3MF core (ISO/IEC 25422), NIfTI-1, PNG, each from its published layout.
+//! **Method** Binary STL, binary PLY, 3MF core (ISO/IEC 25422), NIfTI-1, NRRD, InVesalius projects, PNG, each from its
+//! published layout.
 //! A mesh in the patient's frame is written in LPS mm and says so (`SPACE=LPS`); NIfTI is RAS by its own rule, so
 //! the first two rows of the grid's matrix change sign on the way out and on the way in.
 //!
@@ -16,13 +17,17 @@
 //! **Limits** STL forgets units. No ZIP64: a 3MF model beyond 4 GB is refused. NIfTI-2 is not read.
 
 mod error;
+pub mod inv3;
 pub mod nifti;
+pub mod nrrd;
 pub mod ply;
 pub mod png;
+pub mod seg;
 pub mod stl;
 #[cfg(test)]
 mod tests;
 pub mod threemf;
+pub(crate) mod voxels;
 mod zip;
 
 pub use error::FormatError;

@@ -11,7 +11,8 @@ use nalgebra::{Matrix3, Rotation3, UnitQuaternion, Vector3};
 use rayon::prelude::*;
 
 use super::error::FormatError;
-use crate::model::{Dir, Grid, Mask, Point, Volume};
+use super::voxels::{self, Number, Stored, Take};
+use crate::model::{Grid, Mask, Volume};
 
 const FORMAT: &str = "NIfTI";
 const HEADER: usize = 348;
@@ -20,11 +21,6 @@ const DATA: usize = 352;
 const TURN: [f64; 3] = [-1.0, -1.0, 1.0];
 const TYPE_UINT8: i16 = 2;
 const TYPE_INT16: i16 = 4;
-/// No scanner makes more voxels than this along an axis.
-const DIM_MAX: i64 = 8192;
-const VOXELS_MAX: u64 = 1 << 31;
-/// Axes this far from a right angle (cosine) are sheared, which a grid cannot be.
-const SHEAR_MAX: f64 = 1e-4;
 
 /// `.nii.gz` of a mask, uint8, 0 and 1.
 ///
@@ -131,8 +127,16 @@ fn put_floats(h: &mut [u8], at: usize, values: &[f64]) {
 /// # Errors
 /// [`FormatError`] naming the field, its value and what can be read.
 pub fn read_mask(bytes: &[u8]) -> Result<Mask, FormatError> {
-    let (grid, voxels) = read(bytes, |v| if v.is_finite() { Some(u8::from(v != 0.0)) } else { None })?;
+    let (grid, voxels) = read(bytes, &voxels::inside())?;
     Ok(Mask { grid, voxels })
+}
+
+/// Reads labels: whole numbers of 0 to 255, one per voxel.
+///
+/// # Errors
+/// As [`read_mask`].
+pub fn read_labels(bytes: &[u8]) -> Result<(Grid, Vec<u8>), FormatError> {
+    read(bytes, &voxels::labels())
 }
 
 /// Reads a volume of HU, rounded to whole numbers.
@@ -140,11 +144,14 @@ pub fn read_mask(bytes: &[u8]) -> Result<Mask, FormatError> {
 /// # Errors
 /// As [`read_mask`]; a value outside −32768 to 32767 is one.
 pub fn read_volume(bytes: &[u8]) -> Result<Volume, FormatError> {
-    let (grid, hu) = read(bytes, |v| {
-        let v = v.round();
-        (f64::from(i16::MIN)..=f64::from(i16::MAX)).contains(&v).then_some(v as i16)
-    })?;
+    let (grid, hu) = read(bytes, &voxels::hu())?;
     Ok(Volume { grid, hu })
+}
+
+/// True where `head` (at least 348 bytes, unpacked) is the header of an image of this family, readable or not.
+pub fn is_nifti(head: &[u8]) -> bool {
+    let size = |n: i32| head.starts_with(&n.to_le_bytes()) || head.starts_with(&n.to_be_bytes());
+    (head.len() >= HEADER && size(HEADER as i32)) || (head.len() >= 8 && size(540) && &head[5..7] == b"+2")
 }
 
 /// Numbers of a header in either byte order.
@@ -186,11 +193,12 @@ fn short_of(what: &str, found: usize, expected: u64) -> FormatError {
 
 const CONVERT: &str = "write it again as NIfTI-1 from a scan-aligned image";
 
-fn read<T: Send>(
+fn read<T: Copy + Default + Send + Sync>(
     bytes: &[u8],
-    take: impl Fn(f64) -> Option<T> + Sync,
+    take: &Take<T, impl Fn(f64) -> Option<T> + Sync>,
 ) -> Result<(Grid, Vec<T>), FormatError> {
-    let unreadable = |e: std::io::Error| FormatError::Unreadable { format: FORMAT, why: e.to_string() };
+    let unreadable =
+        |e: std::io::Error| FormatError::Unreadable { format: FORMAT, why: e.kind().to_string() };
     let gz = bytes.starts_with(&[0x1f, 0x8b]);
     let mut head = Vec::new();
     let mut source: Box<dyn Read + '_> =
@@ -201,19 +209,33 @@ fn read<T: Send>(
     }
     let big = head[0..4] == (HEADER as i32).to_be_bytes();
     let f = Fields { bytes: &head, big };
-    if i32::from_le_bytes(f.word(0)) != HEADER as i32 {
-        return Err(wrong("sizeof_hdr", i32::from_le_bytes(f.word(0)), "348", CONVERT));
+    let size = i32::from_le_bytes(f.word(0));
+    if size != HEADER as i32 {
+        let found =
+            if size == 540 || size == 0x1c02_0000 { "540 (NIfTI-2)".into() } else { size.to_string() };
+        return Err(wrong("sizeof_hdr", found, "348 (NIfTI-1)", CONVERT));
     }
-    if &head[344..347] != b"n+1" {
-        return Err(wrong(
-            "magic",
-            format!("{:?}", &head[344..348]),
-            "n+1 (header and voxels in one file)",
-            CONVERT,
-        ));
+    match &head[344..348] {
+        b"n+1\0" => {}
+        b"ni1\0" => {
+            return Err(wrong(
+                "magic",
+                "ni1 (a pair of .hdr and .img)",
+                "n+1 (header and voxels in one file)",
+                CONVERT,
+            ));
+        }
+        other => {
+            return Err(wrong(
+                "magic",
+                format!("{other:?} (an Analyze header has none, and does not tell left from right)"),
+                "n+1 (header and voxels in one file)",
+                CONVERT,
+            ));
+        }
     }
     let grid = grid_of(&f)?;
-    let (width, decode) = decoder(f.short(70), big)?;
+    let number = number(f.short(70))?;
     let offset = f.real(108);
     if !(DATA as f64 - 4.0..=1e6).contains(&offset) {
         return Err(wrong("vox_offset", offset, "348 to 1000000", CONVERT));
@@ -224,63 +246,55 @@ fn read<T: Send>(
         (s, i) if s.is_finite() && i.is_finite() => (s, i),
         (s, i) => return Err(wrong("scl_slope and scl_inter", format!("{s} and {i}"), "finite", CONVERT)),
     };
-    let needed = (grid.len() * width) as u64;
-    let skipped =
-        std::io::copy(&mut source.by_ref().take(offset as u64 - HEADER as u64), &mut std::io::sink())
-            .map_err(unreadable)?;
-    let mut data = Vec::new();
-    // One more than needed, to notice what is too long; memory grows with what is there, not with what is claimed.
-    source.take(needed + 1).read_to_end(&mut data).map_err(unreadable)?;
-    if skipped < offset as u64 - HEADER as u64 || data.len() as u64 != needed {
-        return Err(short_of("the voxels that dim[] states", data.len(), needed));
+    let needed = (grid.len() * number.width()) as u64 + offset as u64;
+    let most = if gz { voxels::unpacked_max(bytes.len() as u64, take.per_byte) } else { bytes.len() as u64 };
+    if needed > most {
+        return Err(too_much(gz, bytes.len(), needed, most));
     }
-    let values: Vec<Option<T>> =
-        data.par_chunks(width).map(|v| take(decode(v) * slope + intercept)).collect();
-    if let Some(at) = values.iter().position(Option::is_none) {
-        let value = decode(&data[at * width..(at + 1) * width]) * slope + intercept;
-        return Err(wrong(
-            format!("voxel {:?}", grid.ijk(at)),
-            value,
-            "a finite number within the range of 16 bits",
-            "write the image again with whole HU or labels",
-        ));
+    let skip = offset as u64 - HEADER as u64;
+    let skipped = std::io::copy(&mut source.by_ref().take(skip), &mut std::io::sink()).map_err(unreadable)?;
+    if skipped < skip {
+        return Err(short_of("the bytes before the voxels", skipped as usize, skip));
     }
-    Ok((grid, values.into_iter().flatten().collect()))
+    let stored = Stored { format: FORMAT, number, big, slope, intercept };
+    let values = voxels::decode(&mut source, &stored, &grid, &take.value)?;
+    Ok((grid, values))
 }
 
-/// Bytes of a voxel and how to read them.
-type Decoder = (usize, fn(&[u8]) -> f64);
+fn too_much(gz: bool, packed: usize, needed: u64, most: u64) -> FormatError {
+    if gz {
+        wrong(
+            "the unpacked size",
+            format!("{needed} bytes from {packed}"),
+            &format!("at most {most} bytes"),
+            "write it again unpacked, if it is no bomb",
+        )
+    } else {
+        short_of("the voxels that dim[] states", packed, needed)
+    }
+}
 
-fn decoder(datatype: i16, big: bool) -> Result<Decoder, FormatError> {
-    macro_rules! read_as {
-        ($t:ty) => {{
-            const N: usize = std::mem::size_of::<$t>();
-            fn little(b: &[u8]) -> f64 {
-                let mut w = [0u8; N];
-                w.copy_from_slice(b);
-                <$t>::from_le_bytes(w) as f64
-            }
-            fn large(b: &[u8]) -> f64 {
-                let mut w = [0u8; N];
-                w.copy_from_slice(b);
-                <$t>::from_be_bytes(w) as f64
-            }
-            Ok((N, if big { large } else { little }))
-        }};
-    }
-    match datatype {
-        2 => read_as!(u8),
-        256 => read_as!(i8),
-        4 => read_as!(i16),
-        512 => read_as!(u16),
-        8 => read_as!(i32),
-        768 => read_as!(u32),
-        16 => read_as!(f32),
-        64 => read_as!(f64),
+fn number(datatype: i16) -> Result<Number, FormatError> {
+    Ok(match datatype {
+        2 => Number::U8,
+        256 => Number::I8,
+        4 => Number::I16,
+        512 => Number::U16,
+        8 => Number::I32,
+        768 => Number::U32,
+        1024 => Number::I64,
+        1280 => Number::U64,
+        16 => Number::F32,
+        64 => Number::F64,
         other => {
-            Err(wrong("datatype", other, "2, 4, 8, 16, 64, 256, 512 or 768 (whole or real numbers)", CONVERT))
+            return Err(wrong(
+                "datatype",
+                other,
+                "2, 4, 8, 16, 64, 256, 512, 768, 1024 or 1280 (whole or real numbers)",
+                CONVERT,
+            ));
         }
-    }
+    })
 }
 
 fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
@@ -294,19 +308,7 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
             CONVERT,
         ));
     }
-    let mut dims = [0usize; 3];
-    let mut count = 1u64;
-    for (a, dim) in dims.iter_mut().enumerate() {
-        let n = size(a + 1);
-        if !(1..=DIM_MAX).contains(&n) {
-            return Err(wrong(format!("dim[{}]", a + 1), n, "1 to 8192", CONVERT));
-        }
-        *dim = n as usize;
-        count *= n as u64;
-    }
-    if count > VOXELS_MAX {
-        return Err(wrong("the number of voxels", count, "at most 2147483648", "crop the image"));
-    }
+    let dims = [1, 2, 3].map(|a| size(a).max(0) as u64);
     // Bits 0 to 2 of xyzt_units: 0 unknown (taken as mm, as everywhere), 1 m, 2 mm, 3 µm.
     let to_mm = match f.bytes[123] & 7 {
         1 => 1000.0,
@@ -334,28 +336,5 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
             CONVERT,
         ));
     };
-    let spacing_mm = columns.map(|c| c.norm() * to_mm);
-    if !spacing_mm.iter().chain(origin.iter()).all(|v| v.is_finite()) || spacing_mm.iter().any(|&s| s < 1e-3)
-    {
-        return Err(wrong("voxel size", format!("{spacing_mm:?} mm"), "at least 0.001 mm", CONVERT));
-    }
-    let unit = columns.map(|c| c.normalize());
-    for (a, b) in [(0, 1), (1, 2), (2, 0)] {
-        let cosine = unit[a].dot(&unit[b]);
-        if cosine.abs() > SHEAR_MAX {
-            return Err(wrong(
-                format!("cosine between axes {a} and {b}"),
-                format!("{cosine:.2e}"),
-                "within ±1e-4 (axes at right angles)",
-                "resample the image on an unsheared grid",
-            ));
-        }
-    }
-    let origin = ras(origin * to_mm);
-    Ok(Grid {
-        dims,
-        spacing_mm,
-        origin_lps_mm: Point::from_v(origin),
-        axes_lps: unit.map(|u| Dir::new(ras(u).into())),
-    })
+    voxels::grid_of_columns(FORMAT, dims, columns.map(|c| ras(c * to_mm)), ras(origin * to_mm))
 }

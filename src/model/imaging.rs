@@ -14,6 +14,19 @@ pub struct Scan {
     pub volume: Volume,
     /// What `scan.json` says.
     pub facts: ScanFacts,
+    /// Frame of Reference UID, where there is one; never written out.
+    pub frame_of_reference: Option<String>,
+    /// A mask that stands in for the bone; the volume is then made from it.
+    pub given: Option<GivenMask>,
+}
+
+/// A segmentation from elsewhere, on the scan's grid.
+#[derive(Clone, Debug)]
+pub struct GivenMask {
+    /// The bone.
+    pub mask: Mask,
+    /// Where the volume's edge lies.
+    pub level_hu: f32,
 }
 
 /// The bone that matters.

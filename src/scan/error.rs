@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::source::ContainerError;
+
 /// What was found, what was expected, what to do. Slices are counted from 1 along the slice normal and named by
 /// the start of their file's sha256, since file names carry patients' names.
 #[derive(Debug, Error)]
@@ -10,11 +12,9 @@ pub enum ScanError {
     /// A value of `[scan]` makes no sense.
     #[error("scan.{key} is {value}, but must lie between {min} and {max}: correct the pipeline file")]
     Param { key: &'static str, value: f64, min: f64, max: f64 },
-    /// Not a folder.
-    #[error(
-        "the scan is not a folder that can be listed ({reason}): name the folder that holds the DICOM files of the study"
-    )]
-    NoFolder { reason: std::io::ErrorKind },
+    /// The folder, file or archive itself.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// A file could not be read from disk.
     #[error(
         "file {number} of the folder (in order of name) cannot be read ({reason}): check the disk and the permissions"

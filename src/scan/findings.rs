@@ -169,7 +169,7 @@ fn kernel(stack: &Stack<'_>, blur_fwhm_mm: Option<f64>, params: &ScanParams) -> 
             )
             .measured(fwhm_mm, limit_mm, "mm"),
         ),
-        None if stack.slices[0].0.kernel.is_empty() => Some(Finding::new(
+        None if stack.slices.first().is_none_or(|s| s.0.kernel.is_empty()) => Some(Finding::new(
             "kernel-unknown",
             Severity::Note,
             "no convolution kernel is written and no skin is there to measure the blur at",
@@ -267,6 +267,10 @@ fn secondary(stack: &Stack<'_>) -> Option<Finding> {
     let has = |what: &str| {
         stack.slices.iter().any(|(h, _)| h.image_type.iter().any(|t| t.eq_ignore_ascii_case(what)))
     };
+    // An image has no slices to ask.
+    if stack.slices.is_empty() {
+        return None;
+    }
     if super::choose::unfit(&stack.slices.iter().map(|s| s.0).collect::<Vec<_>>(), false).is_some() {
         return Some(Finding::new(
             "secondary-series",

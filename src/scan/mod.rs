@@ -29,6 +29,8 @@ mod blur;
 mod choose;
 mod error;
 mod findings;
+#[doc(hidden)]
+pub mod given;
 mod groups;
 mod guard;
 mod header;
@@ -45,17 +47,46 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use params::{ScanParams, ScanToml};
+pub use source::{ContainerError, companions};
 pub use study::{Preview, SeriesSummary, Study, list_series, preview_series};
 
 use crate::model::{Scan, ScanFacts, Volume, Watch};
 
-/// Reads the series to plan on from the folder `path`.
+/// Reads the series to plan on from `path`: a folder, a file or an archive (see the page).
 ///
 /// # Errors
 /// [`ScanError`] whenever the series is not an even, straight, complete stack of CT slices whose HU are certain.
 pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<Scan, ScanError> {
+    read_any(path, params, false, watch)
+}
+
+/// As [`read_scan`], with a mask that stands in for the bone: an image that is no CT is then read as well.
+///
+/// # Errors
+/// [`ScanError`] as [`read_scan`], and for a mask that does not read or does not belong to the scan.
+pub fn read_scan_with_mask(
+    path: &Path,
+    mask: &Path,
+    params: &ScanParams,
+    watch: &dyn Watch,
+) -> Result<Scan, ScanError> {
+    let scan = read_any(path, params, true, watch)?;
+    watch.note("putting the mask in the bone's place");
+    given::put_mask(scan, mask)
+}
+
+fn read_any(
+    path: &Path,
+    params: &ScanParams,
+    any_modality: bool,
+    watch: &dyn Watch,
+) -> Result<Scan, ScanError> {
     watch.note("reading headers");
-    let mut folder = study::Folder::read(path)?;
+    let found = match source::open(path)? {
+        source::Content::Image(image) => return source::scan_of(*image, params, any_modality),
+        source::Content::Files(found) => found,
+    };
+    let mut folder = study::Folder::read(&found.files);
     // A damaged file may be a slice of the very series; nobody can tell.
     if !folder.damaged.is_empty() {
         return Err(folder.damaged.swap_remove(0));
@@ -69,9 +100,10 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
     watch.progress(2, 3);
     let raw = Volume { grid: stack.grid.clone(), hu };
     let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
-    let mut found = findings::as_decoded(&stack, &raw, params);
+    let mut findings = findings::as_decoded(&stack, &raw, params);
     let volume = resample::straighten(&stack, raw.hu);
-    found.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+    findings.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+    findings.extend(found.findings);
     let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
     let first = stack.slices[0].0;
     let facts = ScanFacts {
@@ -88,8 +120,9 @@ pub fn read_scan(path: &Path, params: &ScanParams, watch: &dyn Watch) -> Result<
         blur_fwhm_mm,
         resampled: findings::resampled(&stack),
         chosen_because: choice.because,
-        findings: found,
+        findings,
     };
     watch.progress(3, 3);
-    Ok(Scan { volume, facts })
+    let frame_of_reference = Some(first.frame_of_reference.clone()).filter(|f| !f.is_empty());
+    Ok(Scan { volume, facts, frame_of_reference, given: None })
 }

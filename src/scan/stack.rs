@@ -41,6 +41,23 @@ pub struct Stack<'a> {
     pub tilt_tag_deg: Option<f64>,
 }
 
+impl Stack<'_> {
+    /// Of an image without slices: what is asked of headers is asked of none.
+    pub fn of_image(grid: &Grid) -> Self {
+        Stack {
+            slices: Vec::new(),
+            along_mm: (0..grid.dims[2]).map(|k| k as f64 * grid.spacing_mm[2]).collect(),
+            beside_mm: Vec::new(),
+            shear_deg: 0.0,
+            even: true,
+            step_mm_max: grid.spacing_mm[2],
+            grid: grid.clone(),
+            thickness_mm: None,
+            tilt_tag_deg: None,
+        }
+    }
+}
+
 /// Orders and checks.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use super::groups::{Group, bare, groups};
 use super::header::{Header, read_headers, short_sha256};
 use super::params::ScanParams;
 use super::pixels::read_hu;
-use super::source::files_below;
+use super::source::{self, Content, Source};
 use super::stack::stack;
 use crate::model::Silent;
 
@@ -80,9 +80,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Reads every header below `path`, in order of name, in parallel.
-    pub fn read(path: &Path) -> Result<Self, ScanError> {
-        let files = files_below(path)?;
+    /// Reads every header, in parallel.
+    pub fn read(files: &[Source]) -> Self {
         let read: Vec<Result<Vec<Header>, ScanError>> =
             files.par_iter().enumerate().map(|(at, file)| read_headers(file, at + 1)).collect();
         let mut folder = Self { files: files.len(), headers: Vec::new(), other: 0, damaged: Vec::new() };
@@ -95,7 +94,7 @@ impl Folder {
                 Err(e) => folder.damaged.push(e),
             }
         }
-        Ok(folder)
+        folder
     }
 
     /// Headers by series UID. Files without one (a DICOMDIR, for example) belong to none.
@@ -117,9 +116,12 @@ pub fn pseudonym(h: &Header) -> String {
 /// it decodes pixels, and names the one it would plan on.
 ///
 /// # Errors
-/// [`ScanError::NoFolder`] only; damaged files are listed.
+/// [`ScanError::Container`] only; damaged files are listed.
 pub fn list_series(path: &Path, params: &ScanParams) -> Result<Study, ScanError> {
-    Ok(list(&Folder::read(path)?, params))
+    Ok(match source::open(path)? {
+        Content::Image(image) => source::study_of(&image),
+        Content::Files(found) => list(&Folder::read(&found.files), params),
+    })
 }
 
 fn list(folder: &Folder, params: &ScanParams) -> Study {
@@ -207,9 +209,12 @@ pub struct Preview {
 /// Decodes the middle slice of every stack that [`list_series`] calls usable.
 ///
 /// # Errors
-/// [`ScanError::NoFolder`] and what the decoder says of a slice.
+/// [`ScanError::Container`] and what the decoder says of a slice.
 pub fn preview_series(path: &Path, params: &ScanParams) -> Result<Vec<Preview>, ScanError> {
-    let folder = Folder::read(path)?;
+    let folder = match source::open(path)? {
+        Content::Image(image) => return Ok(vec![preview_of_image(&image)]),
+        Content::Files(found) => Folder::read(&found.files),
+    };
     let mut previews = Vec::new();
     for (uid, headers) in folder.by_series() {
         for group in groups(&headers, params.slice_position_mm_tolerance) {
@@ -235,4 +240,13 @@ pub fn preview_series(path: &Path, params: &ScanParams) -> Result<Vec<Preview>, 
         }
     }
     Ok(previews)
+}
+
+/// The middle slice of an image, which lies upright already.
+fn preview_of_image(image: &source::Image) -> Preview {
+    let grid = &image.volume.grid;
+    let [columns, rows, slices] = grid.dims;
+    let from = grid.at(0, 0, slices / 2);
+    let hu = image.volume.hu[from..from + columns * rows].to_vec();
+    Preview { name: image.short_hash.clone(), size: [columns, rows], hu }
 }

@@ -35,13 +35,14 @@ pub fn digest_file(path: &Path) -> Result<String, StoreError> {
     }
 }
 
-/// Sha256 over the sorted digests of all files of an input (a file, or a folder and what is below it), and how
-/// many there are. Names do not enter: they carry patients' names and change without the content.
+/// Sha256 over the sorted digests of all files of an input (a file, or a folder and what is below it) and of those
+/// it draws in from elsewhere (`companions`), and how many there are. Names do not enter: they carry patients' names
+/// and change without the content.
 ///
 /// # Errors
 /// [`StoreError::Io`], with the file's number in place of its name.
-pub fn digest_input(path: &Path) -> Result<(String, usize), StoreError> {
-    let mut files: Vec<PathBuf> = Vec::new();
+pub fn digest_input(path: &Path, companions: &[PathBuf]) -> Result<(String, usize), StoreError> {
+    let mut files: Vec<PathBuf> = companions.iter().filter(|f| f.is_file()).cloned().collect();
     for entry in walkdir::WalkDir::new(path).follow_links(false).sort_by_file_name() {
         let entry = entry.map_err(|e| StoreError::Io {
             what: "list",
@@ -79,9 +80,14 @@ mod tests {
         std::fs::write(a.path().join("y"), b"2").unwrap();
         std::fs::write(b.path().join("q"), b"2").unwrap();
         std::fs::write(b.path().join("p"), b"1").unwrap();
-        assert_eq!(digest_input(a.path()).unwrap(), digest_input(b.path()).unwrap());
+        assert_eq!(digest_input(a.path(), &[]).unwrap(), digest_input(b.path(), &[]).unwrap());
+        let drawn_in = [b.path().join("p")];
+        assert_eq!(
+            digest_input(&b.path().join("q"), &drawn_in).unwrap(),
+            digest_input(a.path(), &[]).unwrap()
+        );
         std::fs::write(b.path().join("p"), b"3").unwrap();
-        assert_ne!(digest_input(a.path()).unwrap().0, digest_input(b.path()).unwrap().0);
+        assert_ne!(digest_input(a.path(), &[]).unwrap().0, digest_input(b.path(), &[]).unwrap().0);
         // Known answer: FIPS 180-2, "abc".
         assert!(digest_bytes(b"abc").starts_with("ba7816bf8f01cfea"));
     }
