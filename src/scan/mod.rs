@@ -13,15 +13,12 @@
 //! A file whose elements declare more bytes than it has is refused before its parser may allocate for it. Messages
 //! hold no patient's name, no path, no free text of the header.
 //!
-//! **Limits** Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated
-//! files are parsed without the length guard. Files without DICOM's mark at byte 128 are taken for other files.
+//! **Limits** Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Files without DICOM's mark at byte 128 are taken for other files.
 
+mod dicom;
 mod error;
 mod findings;
-mod guard;
-mod header;
 mod params;
-mod pixels;
 mod source;
 mod stack;
 mod study;
@@ -30,7 +27,8 @@ mod tests;
 
 use std::path::Path;
 
-pub use error::ScanError;
+use dicom::{header, pixels};
+pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};
 pub use study::{SeriesSummary, Study, list_series};
 
