@@ -72,8 +72,9 @@ fn seeds() -> Vec<(Tag, VR, String)> {
 
 /// What must not be found: seeds, UIDs, the folder's and the files' names.
 fn forbidden() -> Vec<Vec<u8>> {
-    let mut words: Vec<String> =
-        ["QZX", "19310427", "042731", "083Y", "424242", "Mustermann", "MUSTERMANN"].map(str::to_owned).to_vec();
+    let mut words: Vec<String> = ["QZX", "19310427", "042731", "083Y", "424242", "Mustermann", "MUSTERMANN"]
+        .map(str::to_owned)
+        .to_vec();
     words.extend(seeds().into_iter().map(|s| s.2));
     // UTF-16, as some formats write text, is searched for the common beginning of all seeds.
     let wide: Vec<u8> = "QZX".bytes().flat_map(|b| [0, b]).collect();
@@ -135,7 +136,9 @@ fn search(what: &str, bytes: &[u8], words: &[Vec<u8>]) {
     if bytes.starts_with(b"%PDF") || bytes.starts_with(b"\x89PNG") {
         for at in 0..bytes.len().saturating_sub(2) {
             let starts = bytes[at] == 0x78 && [0x01, 0x5e, 0x9c, 0xda].contains(&bytes[at + 1]);
-            if starts && let Ok(plain) = unpacked(&mut flate2::read::ZlibDecoder::new(&bytes[at..]).take(1 << 26)) {
+            if starts
+                && let Ok(plain) = unpacked(&mut flate2::read::ZlibDecoder::new(&bytes[at..]).take(1 << 26))
+            {
                 search(&format!("{what}, stream at {at}"), &plain, words);
             }
         }
@@ -192,7 +195,8 @@ fn no_seed_leaves_a_whole_run_and_metal_in_the_defect_is_not_accepted() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let folder = scan(dir.path());
     let case = dir.path().join("case");
-    let (code, said) = quiet(&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"], &words);
+    let (code, said) =
+        quiet(&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"], &words);
     // Readable and unfit, or refused further down: never accepted.
     assert!(code == 5 || code == 2, "exit {code}: {said}");
     let count = search_below(&case, &words);

@@ -17,25 +17,22 @@
 //! refused before its parser may allocate for it. Messages hold no patient's name, no path, no free text of the
 //! header.
 //!
-//! **Limits** No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated files are parsed without the length guard.
-//! Files without DICOM's mark at byte 128 are taken for other files. **Flips:** a scan written upside down, or with
-//! front and back exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is
-//! refused; but a scan whose left and right are exchanged throughout (columns reversed under unchanged cosines) is a
-//! sound scan of a mirrored person, which nothing in it betrays: the report states the side, and a person compares it.
-//! Patient Position (HFS, FFP ...) is not asked: cosines are in the patient whatever it says.
+//! **Limits** One sample per pixel. **Flips:** a scan written upside down, or with front and back exchanged, is found
+//! by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan whose left and right
+//! are exchanged throughout (columns reversed under unchanged cosines) is a sound scan of a mirrored person, which
+//! nothing in it betrays: the report states the side, and a person compares it. Patient Position (HFS, FFP ...) is not
+//! asked: cosines are in the patient whatever it says.
 
 mod anatomy;
 mod blur;
 mod choose;
+mod dicom;
 mod error;
 mod findings;
 #[doc(hidden)]
 pub mod given;
 mod groups;
-mod guard;
-mod header;
 mod params;
-mod pixels;
 mod resample;
 mod source;
 mod stack;
@@ -45,7 +42,8 @@ mod tests;
 
 use std::path::Path;
 
-pub use error::ScanError;
+use dicom::{header, pixels};
+pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};
 pub use source::{ContainerError, companions};
 pub use study::{Preview, SeriesSummary, Study, list_series, preview_series};

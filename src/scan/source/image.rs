@@ -172,6 +172,10 @@ pub fn study_of(image: &Image) -> Study {
         damaged: Vec::new(),
         series: vec![series],
         chosen: why_not.is_empty().then(|| image.short_hash.clone()),
-        because: if why_not.is_empty() { format!("the only image of a {} file", image.container) } else { why_not },
+        because: if why_not.is_empty() {
+            format!("the only image of a {} file", image.container)
+        } else {
+            why_not
+        },
     }
 }
