@@ -11,6 +11,9 @@ const TISSUE_HU: f32 = -300.0;
 const AIR_HU: f32 = -500.0;
 /// Bone this deep inside the outline of a slice belongs to no vault, mm.
 const DEEP_MM: f64 = 12.0;
+/// How far the face must lie ahead of the head's middle to be told, mm: two cells. A real head's air lies 11 mm ahead, a
+/// plastic skull's facial bone 20.
+const AHEAD_MM: f64 = 5.0;
 /// Height of the skull below the crown that a planning scan is about, mm.
 pub const HEAD_MM: f64 = 150.0;
 
@@ -218,8 +221,7 @@ impl Anatomy {
         // Less than 2 cm3 is noise; a dry skull is full of air and tells nothing this way.
         if (air as f64) * cell_cm3 > 2.0 && air < tissue / 2 {
             let ahead_mm = tissue_y / tissue as f64 - air_y / air as f64;
-            // 10 mm: a cell's rounding and a tilted head are less.
-            if ahead_mm.abs() > 10.0 {
+            if ahead_mm.abs() > AHEAD_MM {
                 return if ahead_mm > 0.0 { Seen::AsWritten(ahead_mm) } else { Seen::Reversed(ahead_mm) };
             }
         }
@@ -240,8 +242,8 @@ impl Anatomy {
         let [lower, upper] = sums.map(|(count, y)| y / count.max(1) as f64);
         let ahead_mm = upper - lower;
         match ahead_mm {
-            a if a > 10.0 => Seen::AsWritten(a),
-            a if a < -10.0 => Seen::Reversed(a),
+            a if a > AHEAD_MM => Seen::AsWritten(a),
+            a if a < -AHEAD_MM => Seen::Reversed(a),
             a => Seen::Unclear(a),
         }
     }
