@@ -74,7 +74,9 @@ fn seeds() -> Vec<(Tag, VR, String)> {
 fn forbidden() -> Vec<Vec<u8>> {
     // Whole words of eight bytes and more: a shorter one is met by chance in the noise of packed voxels.
     let mut words: Vec<String> =
-        ["QZXfolder", "QZXfile", "QZXother", "QZXnowhere", "Mustermann", STUDY_UID, SERIES_UID].map(str::to_owned).to_vec();
+        ["QZXfolder", "QZXfile", "QZXother", "QZXnowhere", "Mustermann", STUDY_UID, SERIES_UID]
+            .map(str::to_owned)
+            .to_vec();
     words.extend(seeds().into_iter().map(|s| s.2).filter(|value| value.len() >= 8));
     words.sort();
     words.dedup();
@@ -145,7 +147,9 @@ fn search(what: &str, bytes: &[u8], words: &[Vec<u8>]) {
     if bytes.starts_with(b"%PDF") || bytes.starts_with(b"\x89PNG") {
         for at in 0..bytes.len().saturating_sub(2) {
             let starts = bytes[at] == 0x78 && [0x01, 0x5e, 0x9c, 0xda].contains(&bytes[at + 1]);
-            if starts && let Ok(plain) = unpacked(&mut flate2::read::ZlibDecoder::new(&bytes[at..]).take(1 << 26)) {
+            if starts
+                && let Ok(plain) = unpacked(&mut flate2::read::ZlibDecoder::new(&bytes[at..]).take(1 << 26))
+            {
                 search(&format!("{what}, stream at {at}"), &plain, words);
             }
         }
@@ -202,7 +206,8 @@ fn no_seed_leaves_a_whole_run_and_metal_in_the_defect_is_not_accepted() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let folder = scan(dir.path());
     let case = dir.path().join("case");
-    let (code, said) = quiet(&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"], &words);
+    let (code, said) =
+        quiet(&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"], &words);
     // Readable and unfit, or refused further down: never accepted.
     assert!(code == 5 || code == 2, "exit {code}: {said}");
     let count = search_below(&case, &words);

@@ -42,18 +42,15 @@ fn scanned(i: [f64; 3], j: [f64; 3]) -> Volume {
         origin_lps_mm: Point::from_v(origin),
         axes_lps: [i, j, k].map(|v| Dir::new(v.into())),
     };
-    let values = (0..grid.len())
-        .map(|at| hu(grid.patient_from_index(grid.ijk(at).map(|n| n as f64)).v()))
-        .collect();
+    let values =
+        (0..grid.len()).map(|at| hu(grid.patient_from_index(grid.ijk(at).map(|n| n as f64)).v())).collect();
     Volume { grid, hu: values }
 }
 
 /// Middle of what lies further out than the shell: the mark's cap, as an offset from the body's middle.
 fn mark_of(points: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
-    let beyond: Vec<Vector3<f64>> = points
-        .map(|p| Vector3::from(p) - Vector3::from(MIDDLE))
-        .filter(|q| q.norm() > 49.0)
-        .collect();
+    let beyond: Vec<Vector3<f64>> =
+        points.map(|p| Vector3::from(p) - Vector3::from(MIDDLE)).filter(|q| q.norm() > 49.0).collect();
     assert!(beyond.len() > 20, "the mark is lost: {} points", beyond.len());
     (beyond.iter().sum::<Vector3<f64>>() / beyond.len() as f64).into()
 }
@@ -64,7 +61,10 @@ fn assert_is_the_mark(what: &str, found: [f64; 3]) {
     let direction = Vector3::from(MARK).normalize();
     let q = Vector3::from(found);
     let across = (q - direction * q.dot(&direction)).norm();
-    assert!(q.dot(&direction) > 44.0 && across < 2.0, "{what}: the mark is at {found:?}, not towards {MARK:?}");
+    assert!(
+        q.dot(&direction) > 44.0 && across < 2.0,
+        "{what}: the mark is at {found:?}, not towards {MARK:?}"
+    );
 }
 
 /// Vertices of a binary PLY as this program writes it: the header's own words are followed.
@@ -72,9 +72,14 @@ fn ply_vertices(bytes: &[u8]) -> Vec<[f64; 3]> {
     let end = bytes.windows(11).position(|w| w == b"end_header\n").expect("a PLY") + 11;
     let header = std::str::from_utf8(&bytes[..end]).expect("text");
     assert!(header.contains("format binary_little_endian"));
-    let count: usize =
-        header.lines().find_map(|l| l.strip_prefix("element vertex ")).expect("vertices").parse().expect("a number");
-    let vertex = header.split("element vertex").nth(1).expect("vertices").split("element face").next().expect("faces");
+    let count: usize = header
+        .lines()
+        .find_map(|l| l.strip_prefix("element vertex "))
+        .expect("vertices")
+        .parse()
+        .expect("a number");
+    let vertex =
+        header.split("element vertex").nth(1).expect("vertices").split("element face").next().expect("faces");
     let width: usize = vertex
         .lines()
         .filter_map(|l| l.strip_prefix("property "))
@@ -120,9 +125,13 @@ fn check(name: &str, i: [f64; 3], j: [f64; 3]) {
     let n = mesh.vertices.len();
     let bytes = ply::ply_bytes(&mesh, &vec![[200; 3]; n], &vec![0.0; n]).expect("one value each");
     assert_is_the_mark(&format!("{name}, PLY"), mark_of(ply_vertices(&bytes).into_iter()));
-    let models = ::threemf::read(Cursor::new(threemf::threemf_bytes(&mesh, "marked").expect("small"))).expect("a 3MF");
+    let models =
+        ::threemf::read(Cursor::new(threemf::threemf_bytes(&mesh, "marked").expect("small"))).expect("a 3MF");
     let body = models[0].resources.object[0].mesh.as_ref().expect("a mesh");
-    assert_is_the_mark(&format!("{name}, 3MF"), mark_of(body.vertices.vertex.iter().map(|v| [v.x, v.y, v.z])));
+    assert_is_the_mark(
+        &format!("{name}, 3MF"),
+        mark_of(body.vertices.vertex.iter().map(|v| [v.x, v.y, v.z])),
+    );
 
     let path = dir.path().join("volume.nii.gz");
     std::fs::write(&path, nifti::volume_nii_gz(volume).expect("small")).expect("writable");

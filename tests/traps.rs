@@ -77,7 +77,10 @@ fn tilted() -> (Volume, Vec<[f64; 3]>) {
     let (s, c) = 16f64.to_radians().sin_cos();
     let from = &volume().grid;
     let [ni, nj, nk] = from.dims;
-    let grid = Grid { axes_lps: [Dir::new([1.0, 0.0, 0.0]), Dir::new([0.0, c, s]), Dir::new([0.0, -s, c])], ..from.clone() };
+    let grid = Grid {
+        axes_lps: [Dir::new([1.0, 0.0, 0.0]), Dir::new([0.0, c, s]), Dir::new([0.0, -s, c])],
+        ..from.clone()
+    };
     let mut hu = Vec::with_capacity(grid.len());
     let mut positions = Vec::new();
     for k in 0..nk {
@@ -117,7 +120,8 @@ fn a_tilted_gantry_is_resampled_where_the_bone_is_and_reviewed() {
         let p = g.patient_from_index(g.ijk(at).map(|n| n as f64));
         let d = phantom().bone_distance_mm(p);
         // Within the vault, where the distance is exact; bone of 4 mm and more.
-        if p.mm[2] < phantom().centre().mm[2] + 10.0 || !(-4.0..4.0).contains(&d) || (-1.5..1.5).contains(&d) {
+        if p.mm[2] < phantom().centre().mm[2] + 10.0 || !(-4.0..4.0).contains(&d) || (-1.5..1.5).contains(&d)
+        {
             continue;
         }
         count += 1;

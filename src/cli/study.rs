@@ -28,7 +28,8 @@ pub fn scan(a: &Scan) -> Result<i32, Ended> {
         preview(&a.scan, &params, folder)?;
     }
     if let Some(file) = &a.nifti {
-        let read = read_scan(&a.scan, &params, watch("scan").as_ref()).map_err(|e| Ended::new(exit::SCAN, e))?;
+        let read =
+            read_scan(&a.scan, &params, watch("scan").as_ref()).map_err(|e| Ended::new(exit::SCAN, e))?;
         let bytes = nifti::volume_nii_gz(&read.volume).map_err(|e| Ended::new(exit::SCAN, e))?;
         write_whole(file, &bytes)?;
     }
@@ -70,7 +71,10 @@ fn print(study: &Study) {
 /// One picture per usable series.
 fn preview(scan: &Path, params: &ScanParams, folder: &Path) -> Result<(), Ended> {
     let folder_failed = |e: std::io::Error| {
-        Ended::new(exit::IO, anyhow!("the folder of --preview cannot be made ({}): choose another place", e.kind()))
+        Ended::new(
+            exit::IO,
+            anyhow!("the folder of --preview cannot be made ({}): choose another place", e.kind()),
+        )
     };
     std::fs::create_dir_all(folder).map_err(folder_failed)?;
     for p in preview_series(scan, params).map_err(|e| Ended::new(exit::SCAN, e))? {

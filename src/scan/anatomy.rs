@@ -132,7 +132,8 @@ impl Anatomy {
         let deep: Vec<f64> = (first..=last).map(|k| self.deep_bone_mm2(k, b)).collect();
         // The outermost tenth of either end is the cap of a dome, bone throughout.
         let (skip, part) = (n / 10, n * 2 / 5);
-        let sum = |range: std::ops::Range<usize>| deep[range.start.min(n)..range.end.min(n)].iter().sum::<f64>();
+        let sum =
+            |range: std::ops::Range<usize>| deep[range.start.min(n)..range.end.min(n)].iter().sum::<f64>();
         let (low, high) = (sum(skip..part), sum(n - part..n - skip));
         let (top, bottom) = if self.up { (high, low) } else { (low, high) };
         let share = bottom / (top + bottom).max(1.0);
@@ -198,9 +199,8 @@ impl Anatomy {
     /// does the bone of the face before that of the vault.
     pub fn face_front(&self) -> Seen {
         let Some(b) = self.bounds else { return Seen::Unclear(0.0) };
-        let y = |i: usize, j: usize, k: usize| {
-            self.grid.patient_from_index([i as f64, j as f64, k as f64]).mm[1]
-        };
+        let y =
+            |i: usize, j: usize, k: usize| self.grid.patient_from_index([i as f64, j as f64, k as f64]).mm[1];
         let (mut air, mut air_y) = (0usize, 0.0);
         let (mut tissue, mut tissue_y) = (0usize, 0.0);
         let w = b[0][1] - b[0][0] + 1;

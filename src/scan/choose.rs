@@ -35,7 +35,17 @@ pub fn unfit(headers: &[&Header], named: bool) -> Option<String> {
             return Some("its image type is SECONDARY: made after the examination".into());
         }
         // Values 3 and 4 of Image Type as the makers write them; none of these is what the scanner measured.
-        let made = ["MPR", "REFORMATTED", "MIP", "MINIP", "PROJECTION IMAGE", "VOLREN", "VOLUME 3D", "CSA 3D", "SSD"];
+        let made = [
+            "MPR",
+            "REFORMATTED",
+            "MIP",
+            "MINIP",
+            "PROJECTION IMAGE",
+            "VOLREN",
+            "VOLUME 3D",
+            "CSA 3D",
+            "SSD",
+        ];
         if let Some(what) = made.iter().find(|m| has(m)) {
             return Some(format!("it was made from other images ({what})"));
         }
@@ -95,7 +105,8 @@ fn named<'a>(folder: &'a Folder, wanted: &str, params: &ScanParams) -> Result<Ch
         .collect();
     let missing = |present: Vec<String>| {
         // A UID could name an institution: only its hash is repeated.
-        let asked = if wanted.len() <= 14 { wanted.to_owned() } else { format!("with hash {}", hash(wanted)) };
+        let asked =
+            if wanted.len() <= 14 { wanted.to_owned() } else { format!("with hash {}", hash(wanted)) };
         ScanError::NoSuchSeries { asked, present: present.join(", ") }
     };
     let &[(uid, headers)] = &found[..] else {
@@ -127,7 +138,10 @@ fn of_which(group: &Group<'_>) -> String {
     };
     let stack = match group.of {
         1 => String::new(),
-        of => format!("; stack {} of {of} in its series, by acquisition number {}", group.number, group.acquisition),
+        of => format!(
+            "; stack {} of {of} in its series, by acquisition number {}",
+            group.number, group.acquisition
+        ),
     };
     format!("{stack}{twins}")
 }

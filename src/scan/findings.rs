@@ -139,7 +139,11 @@ fn coverage(volume: &Volume, params: &ScanParams) -> Option<Finding> {
             "the scan is {length_mm:.0} mm long, a head to plan on at least {} mm: scan the whole head",
             params.coverage_mm_review
         );
-        Finding::new("coverage", Severity::Review, message).measured(length_mm, params.coverage_mm_review, "mm")
+        Finding::new("coverage", Severity::Review, message).measured(
+            length_mm,
+            params.coverage_mm_review,
+            "mm",
+        )
     })
 }
 
@@ -236,8 +240,10 @@ fn orientation(anatomy: &Anatomy) -> Vec<Finding> {
         Seen::Reversed(_) => found.push(Finding::new(
             "upside-down",
             Severity::Review,
-            format!("{head} is where head and neck leave the scan, and the vault closes at the bottom: a tag was \
-                     flipped; {tell}"),
+            format!(
+                "{head} is where head and neck leave the scan, and the vault closes at the bottom: a tag was \
+                     flipped; {tell}"
+            ),
         )),
         Seen::Unclear(_) => found.push(Finding::new(
             "head-end-unclear",
@@ -344,10 +350,12 @@ fn nearly_cut(volume: &Volume, top: usize, params: &ScanParams) -> Option<Findin
         let slice = &volume.hu[k * ni * nj..(k + 1) * ni * nj];
         // Means of 3 x 3: the noise of a sharp kernel reaches half of bone in single voxels.
         let mean = |i: usize, j: usize| {
-            let row = |j: usize| slice[j * ni + i - 1..j * ni + i + 2].iter().map(|&v| f64::from(v)).sum::<f64>();
+            let row =
+                |j: usize| slice[j * ni + i - 1..j * ni + i + 2].iter().map(|&v| f64::from(v)).sum::<f64>();
             (row(j - 1) + row(j) + row(j + 1)) / 9.0
         };
-        let count = (1..nj - 1).flat_map(|j| (1..ni - 1).map(move |i| (i, j))).filter(|&(i, j)| mean(i, j) >= level);
+        let count =
+            (1..nj - 1).flat_map(|j| (1..ni - 1).map(move |i| (i, j))).filter(|&(i, j)| mean(i, j) >= level);
         count.count() as f64 * grid.spacing_mm[0] * grid.spacing_mm[1]
     };
     let limit_mm2 = params.vault_bone_mm2_max;

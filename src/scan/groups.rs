@@ -37,7 +37,8 @@ pub fn groups<'a>(headers: &[&'a Header], tolerance_mm: f64) -> Vec<Group<'a>> {
     }
     let parts: Vec<(String, Vec<&Header>)> =
         acquisitions.into_iter().map(|(name, slices)| (name.to_owned(), slices)).collect();
-    let split = parts.len() > 1 && parts.iter().all(|p| p.1.len() >= SLICES_MIN) && overlap(&parts, tolerance_mm);
+    let split =
+        parts.len() > 1 && parts.iter().all(|p| p.1.len() >= SLICES_MIN) && overlap(&parts, tolerance_mm);
     let parts = if split { parts } else { vec![(String::new(), headers.to_vec())] };
     let of = parts.len();
     parts

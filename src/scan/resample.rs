@@ -107,7 +107,8 @@ pub fn unshear(volume: &Volume, beside_mm: &[[f64; 2]], kernel: Kernel) -> Volum
         let slice = &volume.hu[k * ni * nj..(k + 1) * ni * nj];
         // Source place of output 0, in source voxels.
         let start = |a: usize, low: i64| low as f64 - beside_mm[k][a] / from.spacing_mm[a];
-        let (along_i, along_j) = (Line::new(start(0, low_i), ni, kernel), Line::new(start(1, low_j), nj, kernel));
+        let (along_i, along_j) =
+            (Line::new(start(0, low_i), ni, kernel), Line::new(start(1, low_j), nj, kernel));
         // Padding below air would ring into what was measured.
         let value = |at: usize| f64::from(slice[at].max(OUTSIDE_HU));
         let mut rows = vec![f64::from(OUTSIDE_HU); mi * nj];

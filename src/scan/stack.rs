@@ -92,17 +92,7 @@ pub fn stack<'a>(headers: &[&'a Header], params: &ScanParams) -> Result<Stack<'a
     }
     let thickness_mm = slices.iter().filter_map(|s| s.1.thickness_mm).reduce(f64::max);
     let tilt_tag_deg = first.tilt_deg;
-    Ok(Stack {
-        slices,
-        grid,
-        along_mm,
-        beside_mm,
-        shear_deg,
-        even,
-        step_mm_max,
-        thickness_mm,
-        tilt_tag_deg,
-    })
+    Ok(Stack { slices, grid, along_mm, beside_mm, shear_deg, even, step_mm_max, thickness_mm, tilt_tag_deg })
 }
 
 /// Headers that are slices.

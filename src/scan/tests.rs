@@ -249,7 +249,8 @@ fn a_moved_plate_is_the_plate_scanned_straight_and_the_sinc_is_nearest() {
         let near = (0..9).flat_map(|k| (90..111).map(move |j| (j, k)));
         let d: Vec<f64> = near
             .map(|(j, k)| {
-                f64::from(moved.hu[moved.grid.at(1, j, k)]) - f64::from(straight.hu[straight.grid.at(1, j, k)])
+                f64::from(moved.hu[moved.grid.at(1, j, k)])
+                    - f64::from(straight.hu[straight.grid.at(1, j, k)])
             })
             .collect();
         (d.iter().map(|x| x * x).sum::<f64>() / d.len() as f64).sqrt()
@@ -299,7 +300,10 @@ fn acquisitions_at_the_same_places_are_stacks_of_their_own() {
         write(o, &dir.path().join(format!("{k}.dcm")));
     }
     let study = list_series(dir.path(), &params()).expect("a folder");
-    assert_eq!(study.series.iter().map(|s| (s.stack, s.stacks, s.slices)).collect::<Vec<_>>(), [(1, 2, 6), (2, 2, 6)]);
+    assert_eq!(
+        study.series.iter().map(|s| (s.stack, s.stacks, s.slices)).collect::<Vec<_>>(),
+        [(1, 2, 6), (2, 2, 6)]
+    );
     let series = study.series[0].series.clone();
     assert_eq!(study.chosen, Some(format!("{series}/1")), "{}", study.because);
     assert!(study.because.contains("by acquisition number 1"), "{}", study.because);
