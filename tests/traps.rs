@@ -3,7 +3,6 @@
 //! The record takes every finding of the scan from `change` up as `review` (`src/record/verdict.rs`), so a trap is
 //! held by the findings of `read_scan`; `tests/identity.rs` runs one trap through the whole chain.
 
-mod common;
 #[path = "common/head.rs"]
 mod head;
 

@@ -11,6 +11,9 @@ const TISSUE_HU: f32 = -300.0;
 const AIR_HU: f32 = -500.0;
 /// Bone this deep inside the outline of a slice belongs to no vault, mm.
 const DEEP_MM: f64 = 12.0;
+/// How far the face must lie ahead of the head's middle to be told, mm: two cells. A real head's air lies 51 mm ahead, the
+/// phantom's 24; a plastic skull's facial bone 20.
+const AHEAD_MM: f64 = 5.0;
 /// Height of the skull below the crown that a planning scan is about, mm.
 pub const HEAD_MM: f64 = 150.0;
 
@@ -143,7 +146,7 @@ impl Anatomy {
     }
 
     fn deep_bone_mm2(&self, k: usize, b: [[usize; 2]; 3]) -> f64 {
-        let inside = self.enclosed(k, b, |at| self.skull[at]);
+        let inside = self.enclosed(k, b, 3, |at| self.skull[at]);
         let [w, h] = [b[0][1] - b[0][0] + 1, b[1][1] - b[1][0] + 1];
         let reach = [0, 1].map(|a| (DEEP_MM / self.grid.spacing_mm[a]).ceil() as usize);
         let mut count = 0;
@@ -162,8 +165,8 @@ impl Anatomy {
         f64::from(count) * self.grid.spacing_mm[0] * self.grid.spacing_mm[1]
     }
 
-    /// Cells of the skull's box that are, or see in at least three of four directions, what `wall` says.
-    fn enclosed(&self, k: usize, b: [[usize; 2]; 3], wall: impl Fn(usize) -> bool) -> Vec<bool> {
+    /// Cells of the skull's box that are, or see in at least `least` of four directions, what `wall` says.
+    fn enclosed(&self, k: usize, b: [[usize; 2]; 3], least: u8, wall: impl Fn(usize) -> bool) -> Vec<bool> {
         let [w, h] = [b[0][1] - b[0][0] + 1, b[1][1] - b[1][0] + 1];
         let is = |i: usize, j: usize| wall(self.grid.at(b[0][0] + i, b[1][0] + j, k));
         let mut seen = vec![0u8; w * h];
@@ -189,7 +192,7 @@ impl Anatomy {
                 }
             }
         }
-        seen.iter().zip(walls).map(|(&s, wall)| wall || s >= 3).collect()
+        seen.iter().zip(walls).map(|(&s, wall)| wall || s >= least).collect()
     }
 
     /// Is the side called front the face? Air inside the head (nose, sinuses) lies in front of its middle, and so
@@ -202,7 +205,8 @@ impl Anatomy {
         let (mut tissue, mut tissue_y) = (0usize, 0.0);
         let w = b[0][1] - b[0][0] + 1;
         for k in b[2][0]..=b[2][1] {
-            let inside = self.enclosed(k, b, |at| self.mean[at] > TISSUE_HU);
+            // All four: behind the neck three see tissue.
+            let inside = self.enclosed(k, b, 4, |at| self.mean[at] > TISSUE_HU);
             for j in b[1][0]..=b[1][1] {
                 for i in b[0][0]..=b[0][1] {
                     let hu = self.mean[self.grid.at(i, j, k)];
@@ -218,8 +222,7 @@ impl Anatomy {
         // Less than 2 cm3 is noise; a dry skull is full of air and tells nothing this way.
         if (air as f64) * cell_cm3 > 2.0 && air < tissue / 2 {
             let ahead_mm = tissue_y / tissue as f64 - air_y / air as f64;
-            // 10 mm: a cell's rounding and a tilted head are less.
-            if ahead_mm.abs() > 10.0 {
+            if ahead_mm.abs() > AHEAD_MM {
                 return if ahead_mm > 0.0 { Seen::AsWritten(ahead_mm) } else { Seen::Reversed(ahead_mm) };
             }
         }
@@ -240,8 +243,8 @@ impl Anatomy {
         let [lower, upper] = sums.map(|(count, y)| y / count.max(1) as f64);
         let ahead_mm = upper - lower;
         match ahead_mm {
-            a if a > 10.0 => Seen::AsWritten(a),
-            a if a < -10.0 => Seen::Reversed(a),
+            a if a > AHEAD_MM => Seen::AsWritten(a),
+            a if a < -AHEAD_MM => Seen::Reversed(a),
             a => Seen::Unclear(a),
         }
     }
