@@ -1,6 +1,7 @@
 //! Reads a CT series into HU on a grid in the patient.
 //!
-//! **In** a folder of DICOM files, any names, any depth. **Out** [`Scan`]: HU rounded to whole numbers, LPS mm,
+//! **In** a folder of DICOM files, any names, any depth; one DICOM file; a DICOMDIR; a zip of DICOM files; or one image:
+//! NIfTI-1, NRRD, an InVesalius project. The content decides what it is, never the name. **Out** [`Scan`]: HU rounded to whole numbers, LPS mm,
 //! `i` along the rows, `j` down the columns, `k` along the slice normal, right-handed; and what is wrong with it.
 //!
 //! **Method** Headers in parallel; grouped by series UID; the series to plan on is axial, original, of the thinnest
@@ -8,18 +9,31 @@
 //! orientation (DICOM PS3.3 C.7.6.2), never by number, name or the tilt tag. HU by each slice's own slope and
 //! intercept (C.11.1).
 //!
+//! Containers: links below a folder are counted, not followed. A DICOMDIR is taken at its word where every file it
+//! names is there, without regard to case or version; a reference out of its folder is refused by its number. A zip is
+//! unpacked in memory, its names only order it. Images are turned so that i, j, k grow most nearly along +x, +y, +z;
+//! no voxel moves. Nobody vouches that an image's values are HU, nor what was done to it since: it always ends in
+//! `review` (`not-dicom`). A project's rows run from back to front and are turned; it says no place in the scanner, so
+//! it is centred about x = y = 0. A mask that stands in for the bone: see `given.rs`.
+//!
 //! **Guarantees** Nothing malformed becomes zero: a missing, doubled, uneven, sheared, truncated or mixed slice, a
 //! missing rescale, a NaN spacing is an error that names the slice by number and hash, the value and what to do.
 //! A file whose elements declare more bytes than it has is refused before its parser may allocate for it. Messages
 //! hold no patient's name, no path, no free text of the header.
 //!
-//! **Limits** Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated
+//! What unpacks to more than 64 MiB and 64 bytes for each packed one (a mask 200, a zip 96 MiB and 16) is refused
+//! by the numbers before it is unpacked; a zip or tar that belittles its sizes is stopped while it is.
+//!
+//! **Limits** MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no NIfTI-2, no pairs of
+//! `.hdr` and `.img`, no bzip2, no shear, one value per voxel; a project's masks are not read. No zip inside a folder,
+//! nothing but DICOM inside a zip. Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Deflated
 //! files are parsed without the length guard. Files without DICOM's mark at byte 128 are taken for other files.
 
 mod error;
 mod findings;
 #[doc(hidden)]
-pub mod given;
+pub mod fuzzing;
+mod given;
 mod guard;
 mod header;
 mod params;
