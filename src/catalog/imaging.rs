@@ -49,7 +49,7 @@ impl Stage for ScanStage {
         "scan"
     }
     fn revision(&self) -> u32 {
-        1
+        2
     }
     fn needs(&self) -> &'static [&'static str] {
         &[]
