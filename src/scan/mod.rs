@@ -21,7 +21,7 @@
 //! A file whose elements declare more bytes than it has is refused before its parser may allocate for it. Messages
 //! hold no patient's name, no path, no free text of the header.
 //!
-//! What unpacks to more than 64 MiB and 64 bytes for each packed one (a mask 200, a zip 96 MiB and 16) is refused
+//! What unpacks to more than 128 MiB and 64 bytes for each packed one (a mask 200, a zip 96 MiB and 16) is refused
 //! by the numbers before it is unpacked; a zip or tar that belittles its sizes is stopped while it is.
 //!
 //! **Limits** MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no NIfTI-2, no pairs of
