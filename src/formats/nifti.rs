@@ -247,9 +247,13 @@ fn read<T: Copy + Default + Send + Sync>(
         (s, i) => return Err(wrong("scl_slope and scl_inter", format!("{s} and {i}"), "finite", CONVERT)),
     };
     let needed = (grid.len() * number.width()) as u64 + offset as u64;
-    let most = if gz { voxels::unpacked_max(bytes.len() as u64, take.per_byte) } else { bytes.len() as u64 };
-    if needed > most {
-        return Err(too_much(gz, bytes.len(), needed, most));
+    let (cost, most) = if gz {
+        (take.cost(grid.len(), number.width()), take.cost_max(bytes.len()))
+    } else {
+        (needed, bytes.len() as u64)
+    };
+    if cost > most {
+        return Err(too_much(gz, bytes.len(), cost, most));
     }
     let skip = offset as u64 - HEADER as u64;
     let skipped = std::io::copy(&mut source.by_ref().take(skip), &mut std::io::sink()).map_err(unreadable)?;

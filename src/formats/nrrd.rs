@@ -315,11 +315,11 @@ fn read<T: Copy + Default + Send + Sync>(
             if h.byte_skip < 0 {
                 return Err(wrong("byte skip", "-1", "0 or more with gzip"));
             }
-            let most = voxels::unpacked_max(data.len() as u64, take.per_byte);
-            if needed + h.byte_skip as u64 > most {
+            let (cost, most) = (take.cost(h.grid.len(), h.number.width()), take.cost_max(data.len()));
+            if cost + h.byte_skip as u64 > most {
                 return Err(wrong(
                     "the unpacked size",
-                    format!("{needed} bytes from {}", data.len()),
+                    format!("{cost} bytes from {}", data.len()),
                     &format!("at most {most} bytes, unless written with encoding raw"),
                 ));
             }

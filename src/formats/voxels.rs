@@ -33,6 +33,18 @@ pub struct Take<T, F: Fn(f64) -> Option<T> + Sync> {
     pub per_byte: u64,
 }
 
+impl<T, F: Fn(f64) -> Option<T> + Sync> Take<T, F> {
+    /// Bytes that a packed image costs: unpacked once, or kept as `T` twice (it may have to be turned).
+    pub fn cost(&self, voxels: usize, stored: usize) -> u64 {
+        voxels as u64 * stored.max(2 * size_of::<T>()) as u64
+    }
+
+    /// Most that it may cost: 128 MiB and `per_byte` for each packed byte.
+    pub fn cost_max(&self, packed: usize) -> u64 {
+        unpacked_max(packed as u64, self.per_byte) + (64 << 20)
+    }
+}
+
 /// HU, rounded to whole numbers.
 pub fn hu() -> Take<i16, impl Fn(f64) -> Option<i16> + Sync> {
     let value = |v: f64| {

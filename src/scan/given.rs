@@ -9,6 +9,11 @@
 //! stage reads it as it reads HU. A wall one voxel thin keeps 0.57 at its middle and survives; a rod one voxel thin
 //! does not. A ball of radius r shrinks by about σ²/r: 0.045 mm at 10 mm and 0.957 mm voxels.
 //!
+//! **Measured** On the real head (0.957 × 0.957 × 1.5 mm) with its own thresholded mask: the surface encloses 590,639
+//! mm³ where the mask's voxels fill 594,817, 0.02 mm inward on the mean over 213,599 mm². It lies 0.40 mm outside the
+//! edge that the CT's half-maximum gives (mean; P5 to P95 −0.29 to 0.89), since a mask of 226 HU does: whoever draws
+//! by a threshold draws too large, and the surface is as good as the mask.
+//!
 //! Air of a CT (below −300 HU) outside the mask stays, so that the frontal sinus is still seen.
 
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! Reads a CT series into HU on a grid in the patient.
 //!
-//! **In** a folder of DICOM files, any names, any depth. **Out** [`Scan`]: HU rounded to whole numbers, LPS mm,
-//! `i` along the rows, `j` down the columns, `k` along the slice normal, right-handed whatever the signs of the
-//! cosines; and what is wrong with it.
+//! **In** a folder of DICOM files, any names, any depth; one DICOM file; a DICOMDIR; a zip of DICOM files; or one image:
+//! NIfTI-1, NRRD, an InVesalius project. The content decides what it is, never the name. **Out** [`Scan`]: HU rounded
+//! to whole numbers, LPS mm, `i` along the rows, `j` down the columns, `k` along the slice normal, right-handed whatever
+//! the signs of the cosines; and what is wrong with it.
 //!
 //! **Method** Headers in parallel; grouped by series UID, and within a series into stacks where acquisitions
 //! overlap (`groups.rs`); the stack to plan on is axial, original, of the thinnest slices among those that reach
@@ -11,17 +12,27 @@
 //! Slices that drift evenly off their normal (gantry tilt) are moved within their planes by what their positions
 //! say (`resample.rs`). Fitness for planning: `findings.rs`, `anatomy.rs`, `blur.rs`.
 //!
+//! Containers: links below a folder are counted, not followed. A DICOMDIR is taken at its word where every file it
+//! names is there, without regard to case or version; a reference out of its folder is refused by its number. A zip is
+//! unpacked in memory, its names only order it. Images are turned so that i, j, k grow most nearly along +x, +y, +z;
+//! no voxel moves. Nobody vouches that an image's values are HU, nor what was done to it since: it always ends in
+//! `review` (`not-dicom`). A project's rows run from back to front and are turned; it says no place in the scanner, so
+//! it is centred about x = y = 0. A mask that stands in for the bone: see `given.rs`.
+//!
 //! **Guarantees** Nothing malformed becomes zero: a missing, doubled, uneven, bent, truncated or mixed slice, a
 //! missing rescale, a NaN spacing is an error that names the slice by number and hash, the value and what to do.
 //! HU are the file's own wherever `resampled` is absent. A file whose elements declare more bytes than it has is
-//! refused before its parser may allocate for it. Messages hold no patient's name, no path, no free text of the
-//! header.
+//! refused before anything is allocated for it. Messages hold no patient's name, no path, no free text of the header.
+//! What unpacks to more than 128 MiB and 64 bytes for each packed one (a mask 200, a zip 96 MiB and 16) is refused
+//! by the numbers before it is unpacked; a zip or tar that belittles its sizes is stopped while it is.
 //!
-//! **Limits** One sample per pixel. **Flips:** a scan written upside down, or with front and back exchanged, is found
-//! by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan whose left and right
-//! are exchanged throughout (columns reversed under unchanged cosines) is a sound scan of a mirrored person, which
-//! nothing in it betrays: the report states the side, and a person compares it. Patient Position (HFS, FFP ...) is not
-//! asked: cosines are in the patient whatever it says.
+//! **Limits** One sample per pixel. MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no
+//! NIfTI-2, no pairs of `.hdr` and `.img`, no bzip2, no shear, one value per voxel; a project's masks are not read. No
+//! zip inside a folder, nothing but DICOM inside a zip. **Flips:** a scan written upside down, or with front and back
+//! exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan
+//! whose left and right are exchanged throughout (columns reversed under unchanged cosines) is a sound scan of a
+//! mirrored person, which nothing in it betrays: the report states the side, and a person compares it. Patient Position
+//! (HFS, FFP ...) is not asked: cosines are in the patient whatever it says.
 
 mod anatomy;
 mod blur;
@@ -30,7 +41,8 @@ mod dicom;
 mod error;
 mod findings;
 #[doc(hidden)]
-pub mod given;
+pub mod fuzzing;
+mod given;
 mod groups;
 mod params;
 mod resample;

@@ -134,7 +134,7 @@ fn resolve(
 }
 
 /// Record number, from 1, and Referenced File ID of each record in use that has one.
-fn references(bytes: &[u8]) -> Result<Vec<(usize, String)>, ContainerError> {
+pub fn references(bytes: &[u8]) -> Result<Vec<(usize, String)>, ContainerError> {
     let damaged = |at: usize, what: &str| ContainerError::Dicomdir { reason: format!("{what} at byte {at}") };
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut record = 0;

@@ -17,8 +17,10 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
+pub use dicomdir::references;
 pub use error::ContainerError;
 pub use image::{Image, scan_of, study_of};
+pub use zipped::unpack;
 
 use super::error::ScanError;
 use crate::formats::{inv3, nifti, nrrd};
