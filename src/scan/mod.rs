@@ -27,6 +27,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use dicom::stored::{StoredFrames, stored_frames};
 use dicom::{header, pixels};
 pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};
