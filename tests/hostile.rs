@@ -133,6 +133,13 @@ fn mutated_files_get_an_answer_in_time_and_memory() {
     let files = corpus();
     let (from, count) = (number("OSTEOMILL_MUTATIONS_FROM", 0), number("OSTEOMILL_MUTATIONS", 300));
     let before = peak_bytes();
+    // The reader turns a decoder's panic into an error; here it is a fault all the same.
+    static PANICS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        usual(info);
+    }));
     let (mut read, mut refused, mut other) = (0, 0, 0);
     let mut slowest = (0.0, 0);
     for n in from..from + count {
@@ -156,6 +163,8 @@ fn mutated_files_get_an_answer_in_time_and_memory() {
             }
         }
     }
+    let panics = PANICS.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(panics, 0, "decoders panicked");
     println!("{count} from {from}: {read} read, {refused} refused, {other} no DICOM; slowest {slowest:?}");
     // 1 s is for the optimised program on a machine of its own; this one may be neither.
     assert!(slowest.0 < if cfg!(debug_assertions) { 3.0 } else { 1.0 }, "file {} takes {} s", slowest.1, slowest.0);

@@ -87,7 +87,8 @@ fn coefficients(
         }
         k += run;
         let value = extend(bits.take(size), size);
-        *block.get_mut(*ZIGZAG.get(k)?)? = dequantise(value, steps[k]);
+        // A run past the end of the block is damage.
+        block[*ZIGZAG.get(k)?] = dequantise(value, steps[k]);
         k += 1;
     }
     Some(())
