@@ -87,7 +87,8 @@ fn main() {
     struct File {
         scan: ScanParams,
     }
-    let file: File = toml::from_str(include_str!("../pipelines/cranial-peek.toml")).expect("the shipped table");
+    let file: File =
+        toml::from_str(include_str!("../pipelines/cranial-peek.toml")).expect("the shipped table");
     // `OSTEOMILL_LOADING_KEEP` names a folder to write the series to and keep, for other readers.
     let kept = std::env::var_os("OSTEOMILL_LOADING_KEEP").map(PathBuf::from);
     let temporary = tempfile::tempdir().expect("a temporary folder");
@@ -98,7 +99,9 @@ fn main() {
         std::fs::write(folder.join(format!("{:03}", k * 149 % 400)), slice(k)).expect("writable");
     }
     time("512 x 512 x 400, uncompressed", folder, &file.scan);
-    for (n, path) in std::env::split_paths(&std::env::var_os("OSTEOMILL_LOADING").unwrap_or_default()).enumerate() {
+    for (n, path) in
+        std::env::split_paths(&std::env::var_os("OSTEOMILL_LOADING").unwrap_or_default()).enumerate()
+    {
         time(&format!("folder {}", n + 1), &path, &file.scan);
     }
 }

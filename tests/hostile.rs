@@ -63,7 +63,9 @@ fn corpus() -> Vec<Vec<u8>> {
     let root = std::env::var_os("OSTEOMILL_SCANS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/scans"), PathBuf::from);
     if !root.join("reader").is_dir() {
-        println!("skipped: no reader corpus; set OSTEOMILL_SCANS to the folder that holds it. The made-up file only.");
+        println!(
+            "skipped: no reader corpus; set OSTEOMILL_SCANS to the folder that holds it. The made-up file only."
+        );
         return files;
     }
     for entry in walkdir::WalkDir::new(root.join("reader")).sort_by_file_name().into_iter().flatten() {
@@ -78,7 +80,9 @@ fn corpus() -> Vec<Vec<u8>> {
 /// first kilobytes or into the compressed stream's own header, where they do most.
 fn mutate(file: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut f = file.to_vec();
-    let stream = f.windows(4).position(|w| w == [0xff, 0xd8, 0xff, 0xe0] || w == [0xff, 0x4f, 0xff, 0x51] || w == [0xff, 0xd8, 0xff, 0xf7]);
+    let stream = f.windows(4).position(|w| {
+        w == [0xff, 0xd8, 0xff, 0xe0] || w == [0xff, 0x4f, 0xff, 0x51] || w == [0xff, 0xd8, 0xff, 0xf7]
+    });
     for _ in 0..=dice.below(4) {
         if f.is_empty() {
             break;
@@ -167,7 +171,12 @@ fn mutated_files_get_an_answer_in_time_and_memory() {
     assert_eq!(panics, 0, "decoders panicked");
     println!("{count} from {from}: {read} read, {refused} refused, {other} no DICOM; slowest {slowest:?}");
     // 1 s is for the optimised program on a machine of its own; this one may be neither.
-    assert!(slowest.0 < if cfg!(debug_assertions) { 3.0 } else { 1.0 }, "file {} takes {} s", slowest.1, slowest.0);
+    assert!(
+        slowest.0 < if cfg!(debug_assertions) { 3.0 } else { 1.0 },
+        "file {} takes {} s",
+        slowest.1,
+        slowest.0
+    );
     if let (Some(before), Some(after)) = (before, peak_bytes()) {
         let largest = files.iter().map(Vec::len).max().unwrap_or(0) as u64;
         println!("peak {} MB above the corpus", (after - before) >> 20);

@@ -131,7 +131,13 @@ pub enum ScanError {
         "slice {number} (sha256 {short_hash}) has {attribute} {value}, but {expected}: export the series again, \
          or name another one in scan.series_uid"
     )]
-    Bad { number: usize, short_hash: ShortHash, attribute: &'static str, value: String, expected: &'static str },
+    Bad {
+        number: usize,
+        short_hash: ShortHash,
+        attribute: &'static str,
+        value: String,
+        expected: &'static str,
+    },
     /// An attribute differs between slices.
     #[error(
         "slice {number} (sha256 {short_hash}) has {attribute} {value}, but slice 1 of its series has {first}: \

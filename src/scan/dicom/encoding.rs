@@ -42,8 +42,7 @@ impl Encoding {
         let stored = o.whole(tags::BITS_STORED, "Bits Stored", [8.0, allocated])?;
         let high_bit =
             o.whole(tags::HIGH_BIT, "High Bit", [f64::from(stored) - 1.0, allocated - 1.0])? as u16;
-        let signed =
-            o.whole(tags::PIXEL_REPRESENTATION, "Pixel Representation", [0.0, 1.0])? == 1;
+        let signed = o.whole(tags::PIXEL_REPRESENTATION, "Pixel Representation", [0.0, 1.0])? == 1;
         let frames = match o.optional(tags::NUMBER_OF_FRAMES, "Number of Frames")? {
             None => 1,
             Some(_) => o.whole(tags::NUMBER_OF_FRAMES, "Number of Frames", [1.0, FRAMES_MAX])? as usize,
@@ -76,7 +75,12 @@ fn overlay_bits(o: &DataSet<'_>, allocated: u16, stored: u16, high_bit: u16) -> 
         let position = o.optional(position_tag, "Overlay Bit Position")?.unwrap_or(0.0);
         let spare = |p: u16| p > high_bit || p + stored <= high_bit;
         if in_pixels && position.fract() == 0.0 && (0.0..f64::from(allocated)).contains(&position) {
-            must(spare(position as u16), "Overlay Bit Position", position, "it must lie outside the stored bits")?;
+            must(
+                spare(position as u16),
+                "Overlay Bit Position",
+                position,
+                "it must lie outside the stored bits",
+            )?;
             bits |= 1 << position as u32;
         }
     }

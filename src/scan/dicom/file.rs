@@ -66,7 +66,9 @@ pub fn find(bytes: &[u8], total: u64) -> Result<Option<Start>, Stop> {
     let marked = bytes.get(128..132) == Some(b"DICM");
     let at = if marked {
         132
-    } else if bytes.starts_with(&[2, 0]) && bytes.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase)) {
+    } else if bytes.starts_with(&[2, 0])
+        && bytes.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase))
+    {
         0
     } else {
         // Without preamble and meta group nothing says DICOM but the elements themselves.
@@ -91,7 +93,8 @@ pub fn find(bytes: &[u8], total: u64) -> Result<Option<Start>, Stop> {
             Some(coding) => (coding, false),
             None => {
                 return Err(Stop::Broken(
-                    "it names no transfer syntax, and its elements are written in none that can be told".into(),
+                    "it names no transfer syntax, and its elements are written in none that can be told"
+                        .into(),
                 ));
             }
         },

@@ -39,8 +39,14 @@ impl<'a> Frame<'a> {
         if own.is_empty() {
             return Err(Fault::Missing("Per-Frame Functional Groups Sequence"));
         }
-        let (expected, attribute) = ("it must have one item per frame", "Per-Frame Functional Groups Sequence");
-        must(own.len() == frames, attribute, format!("of {} items for {frames} frames", own.len()), expected)?;
+        let (expected, attribute) =
+            ("it must have one item per frame", "Per-Frame Functional Groups Sequence");
+        must(
+            own.len() == frames,
+            attribute,
+            format!("of {} items for {frames} frames", own.len()),
+            expected,
+        )?;
         must(shared.len() <= 1, "Shared Functional Groups Sequence", shared.len(), "it must have one item")?;
         let shared = shared.first().unwrap_or(&EMPTY);
         Ok(Self { root, groups: Some([&own[n], shared]) })

@@ -11,8 +11,8 @@ use super::frames::pieces_of_frames;
 use super::groups::Frame;
 use super::parse::{DataSet, PixelSpan, Stop, Value};
 use super::syntax;
-pub use super::values::{Fault, first_line};
 use super::values::must;
+pub use super::values::{Fault, first_line};
 use crate::scan::error::{ScanError, ShortHash};
 use crate::scan::source::Source;
 
@@ -140,9 +140,9 @@ fn header_of(
 ) -> Header {
     let text = |tag| set.text(tag).unwrap_or_default();
     // A model's name and a kernel, cut to what such names need: free text may hold anything.
-    let plain =
-        |text: String| text.chars().filter(char::is_ascii_graphic).take(32).collect::<String>();
-    let of = |group, tag| frame.and_then(|f| f.of(group).text(tag)).or_else(|| set.text(tag)).unwrap_or_default();
+    let plain = |text: String| text.chars().filter(char::is_ascii_graphic).take(32).collect::<String>();
+    let of =
+        |group, tag| frame.and_then(|f| f.of(group).text(tag)).or_else(|| set.text(tag)).unwrap_or_default();
     let scanner =
         format!("{} {}", plain(text(tags::MANUFACTURER)), plain(text(tags::MANUFACTURER_MODEL_NAME)));
     let image_type = frame

@@ -24,6 +24,6 @@ pub mod parse;
 pub mod pixels;
 pub mod stored;
 pub mod syntax;
-pub mod values;
 #[cfg(test)]
 mod tests;
+pub mod values;

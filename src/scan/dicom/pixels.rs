@@ -154,8 +154,7 @@ impl Reader<'_> {
         for (at, (raw, out)) in cells.zip(out.iter_mut()).enumerate() {
             let (row, column) = (at / slice.columns + 1, at % slice.columns + 1);
             let stored = stored_of(raw, encoding);
-            let is_padding =
-                |v: i32| slice.padding.is_some_and(|[from, to]| (from..=to).contains(&v));
+            let is_padding = |v: i32| slice.padding.is_some_and(|[from, to]| (from..=to).contains(&v));
             let padding = is_padding(stored.unwrap_or(raw as i32));
             let Some(value) = stored.or(padding.then_some(raw as i32)) else {
                 let (bits, value) = (encoding.stored, raw as u16);
@@ -215,7 +214,9 @@ impl Reader<'_> {
             .unwrap_or_else(|_| Err("its decoder gave up on it".into()))
             .map_err(|reason| self.undecodable(reason))?;
         if *packing != Packing::Rle && e.high_bit + 1 != e.stored {
-            return Err(self.undecodable("its header shifts the stored bits, which a compressed stream cannot"));
+            return Err(
+                self.undecodable("its header shifts the stored bits, which a compressed stream cannot")
+            );
         }
         // Numbers with sign were packed as the bits they are.
         let spare = 32 - u32::from(decoded.precision);
@@ -227,8 +228,11 @@ impl Reader<'_> {
         if !decoded.lossless {
             // What loss adds at the ends of the range is not a value out of range.
             let spare = 32 - u32::from(e.stored);
-            let [low, high] =
-                if e.signed { [i32::MIN >> spare, i32::MAX >> spare] } else { [0, (u32::MAX >> spare) as i32] };
+            let [low, high] = if e.signed {
+                [i32::MIN >> spare, i32::MAX >> spare]
+            } else {
+                [0, (u32::MAX >> spare) as i32]
+            };
             cells.iter_mut().for_each(|c| *c = (*c as i32).clamp(low, high) as u32);
         }
         Ok(then(&cells))
@@ -272,7 +276,9 @@ impl Reader<'_> {
         }
         // One byte more makes an odd length even.
         if declared > needed + 1 {
-            return Err(self.undecodable(format!("it holds {declared} bytes of pixels, but its matrix {needed}")));
+            return Err(
+                self.undecodable(format!("it holds {declared} bytes of pixels, but its matrix {needed}"))
+            );
         }
         let from = offset + one * self.header.frame as u64;
         if let Some(at) = pixels.deflated_at {

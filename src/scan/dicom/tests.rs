@@ -124,11 +124,9 @@ const PIXELS: [u16; 6] = [0, 1, 2, 4093, 4094, 4095];
 
 #[test]
 fn every_coding_is_read_with_and_without_preamble_and_meta_group() {
-    for (how, syntax) in [
-        (As::Implicit, "1.2.840.10008.1.2"),
-        (As::Little, LITTLE),
-        (As::Big, "1.2.840.10008.1.2.2"),
-    ] {
+    for (how, syntax) in
+        [(As::Implicit, "1.2.840.10008.1.2"), (As::Little, LITTLE), (As::Big, "1.2.840.10008.1.2.2")]
+    {
         let body = body(how, &slice(how, &PIXELS));
         let whole = file(syntax, &body);
         for bytes in [&whole[..], &whole[132..], &body[..]] {
@@ -183,7 +181,9 @@ fn enhanced(how: As) -> Vec<Line> {
 
 #[test]
 fn an_enhanced_ct_is_one_header_a_frame_with_its_own_place_and_rescale() {
-    for (how, syntax) in [(As::Little, LITTLE), (As::Implicit, "1.2.840.10008.1.2"), (As::Big, "1.2.840.10008.1.2.2")] {
+    for (how, syntax) in
+        [(As::Little, LITTLE), (As::Implicit, "1.2.840.10008.1.2"), (As::Big, "1.2.840.10008.1.2.2")]
+    {
         let found = headers(&file(syntax, &body(how, &enhanced(how)))).expect("sound");
         assert_eq!(found.len(), 3);
         for (n, h) in found.iter().enumerate() {
@@ -296,7 +296,10 @@ fn frames_are_found_by_table_or_one_a_piece_and_a_false_table_is_named() {
     let halves: Vec<&[u8]> = vec![&a[..66], &a[66..], &b[..66], &b[66..]];
     let second = a.len() as u64 + 16;
     let basic = table(second as u32);
-    assert_eq!(values(&in_pieces(&lines, syntax, &[&[&basic[..]], &halves[..]].concat())), Ok(expected.clone()));
+    assert_eq!(
+        values(&in_pieces(&lines, syntax, &[&[&basic[..]], &halves[..]].concat())),
+        Ok(expected.clone())
+    );
     let mut with_extended = lines.clone();
     with_extended.retain(|l| l.0 != 0x7fe0);
     let extended = [0, second].iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -307,16 +310,16 @@ fn frames_are_found_by_table_or_one_a_piece_and_a_false_table_is_named() {
     assert_eq!(values(&file(syntax, &bytes)), Ok(expected));
     let message = values(&in_pieces(&lines, syntax, &[&table(7), &a, &b])).expect_err("a false table");
     assert!(message.contains("points frame 2 at no piece"), "{message}");
-    let message = values(&in_pieces(&lines, syntax, &[&[&[][..]], &halves[..3]].concat())).expect_err("no table");
+    let message =
+        values(&in_pieces(&lines, syntax, &[&[&[][..]], &halves[..3]].concat())).expect_err("no table");
     assert!(message.contains("2 frames in 3 pieces without an offset table"), "{message}");
 }
 
 #[test]
 fn a_stream_of_another_family_or_matrix_is_named_before_it_is_decoded() {
     let lines = slice(As::Little, &[]);
-    let refused = |syntax: &str, stream: &[u8]| {
-        values(&in_pieces(&lines, syntax, &[&[], stream])).expect_err("a lie")
-    };
+    let refused =
+        |syntax: &str, stream: &[u8]| values(&in_pieces(&lines, syntax, &[&[], stream])).expect_err("a lie");
     // Start of frame: precision 12, 2 rows, 3 columns, one component.
     let frame = |marker: u8, rows: u8, precision: u8| {
         let mut f = vec![0xff, 0xd8, 0xff, marker, 0, 11, precision, 0, rows, 0, 3, 1, 1, 0x11, 0];
@@ -338,7 +341,8 @@ fn a_stream_of_another_family_or_matrix_is_named_before_it_is_decoded() {
     assert!(message.contains("begins with FF D8 FF C3 instead of FF 4F FF 51"), "{message}");
     let message = refused("1.2.840.10008.1.2.4.201", &frame(0xc3, 2, 12));
     assert!(message.contains("High-Throughput JPEG 2000"), "{message}");
-    let near = [0xff, 0xd8, 0xff, 0xf7, 0, 11, 12, 0, 2, 0, 3, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 2, 0, 0];
+    let near =
+        [0xff, 0xd8, 0xff, 0xf7, 0, 11, 12, 0, 2, 0, 3, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 2, 0, 0];
     let message = refused("1.2.840.10008.1.2.4.80", &near);
     assert!(message.contains("declares lossless JPEG-LS, but its stream may be off by 2"), "{message}");
 }
@@ -346,7 +350,8 @@ fn a_stream_of_another_family_or_matrix_is_named_before_it_is_decoded() {
 #[test]
 fn nested_doubled_and_overlong_elements_are_refused() {
     let how = As::Little;
-    let refused = |lines: &[Line]| headers(&file(LITTLE, &body(how, lines))).expect_err("damaged").to_string();
+    let refused =
+        |lines: &[Line]| headers(&file(LITTLE, &body(how, lines))).expect_err("damaged").to_string();
     let mut lines = slice(how, &PIXELS);
     lines.insert(16, lines[16].clone());
     assert!(refused(&lines).contains("(0028,1052) is there twice"), "{}", refused(&lines));

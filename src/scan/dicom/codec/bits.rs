@@ -31,7 +31,8 @@ impl<'a> Bits<'a> {
     #[inline]
     pub fn fill(&mut self) {
         // Eight bytes without FF need no look at each.
-        if self.count <= 32 && !self.after_ff
+        if self.count <= 32
+            && !self.after_ff
             && let Some(chunk) = self.data.get(self.at..self.at + 4)
         {
             let word = u32::from_be_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);

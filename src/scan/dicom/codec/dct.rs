@@ -37,9 +37,8 @@ pub fn decode(frame: &FrameHead, markers: &Markers, scan: &Scan<'_>) -> Result<V
             before = 0;
         }
         let mut block = [0i32; 64];
-        coefficients(dc, ac, steps, &mut bits, &mut before, &mut block).ok_or_else(|| {
-            format!("block {} of its stream holds bits that are no code", at + 1)
-        })?;
+        coefficients(dc, ac, steps, &mut bits, &mut before, &mut block)
+            .ok_or_else(|| format!("block {} of its stream holds bits that are no code", at + 1))?;
         if bits.overran() {
             return Err(format!("its stream ends in block {} of {}", at + 1, across * down));
         }
@@ -88,7 +87,8 @@ fn coefficients(
         k += run;
         let value = extend(bits.take(size), size);
         // A run past the end of the block is damage.
-        block[*ZIGZAG.get(k)?] = dequantise(value, steps[k]);
+        let place = *ZIGZAG.get(k)?;
+        block[place] = dequantise(value, steps[k]);
         k += 1;
     }
     Some(())

@@ -57,11 +57,9 @@ fn head(data: &[u8]) -> Result<Head, String> {
         return Err(begins(data, "FF 4F FF 51 of a JPEG 2000 codestream"));
     }
     let malformed = || "its JPEG 2000 header is malformed".to_owned();
-    let u16_at = |at: usize| {
-        data.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]])).ok_or_else(malformed)
-    };
-    let u32_at =
-        |at: usize| Ok::<_, String>(u32::from(u16_at(at)?) << 16 | u32::from(u16_at(at + 2)?));
+    let u16_at =
+        |at: usize| data.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]])).ok_or_else(malformed);
+    let u32_at = |at: usize| Ok::<_, String>(u32::from(u16_at(at)?) << 16 | u32::from(u16_at(at + 2)?));
     let mut size = [0u32; 8];
     for (n, value) in size.iter_mut().enumerate() {
         *value = u32_at(8 + 4 * n)?;

@@ -32,9 +32,8 @@ pub fn decode(frame: &FrameHead, markers: &Markers, scan: &Scan<'_>) -> Result<V
         let (above, rest) = values.split_at_mut(row * columns);
         let out = &mut rest[..columns];
         let above = above.len().checked_sub(columns).filter(|_| !restarts).map(|from| &above[from..]);
-        line(table, &mut bits, scan.first, middle, above, out).ok_or_else(|| {
-            format!("row {} of its stream holds bits that are no code", row + 1)
-        })?;
+        line(table, &mut bits, scan.first, middle, above, out)
+            .ok_or_else(|| format!("row {} of its stream holds bits that are no code", row + 1))?;
         if bits.overran() {
             return Err(format!("its stream ends in row {} of {}", row + 1, frame.rows));
         }

@@ -3,16 +3,15 @@
 //! Letters are the standard's: A, B, C, N are what a context has learnt, a to d the neighbours left, above, above
 //! left and above right.
 
+use super::Decoded;
 use super::agree;
 use super::bits::{Bits, Stuffing};
 use super::jpeg::{begins, frame_head, segment};
-use super::Decoded;
 use crate::scan::dicom::encoding::Encoding;
 
 /// Lengths of runs by run index, as powers of two (A.2.1).
-const J: [u32; 32] = [
-    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-];
+const J: [u32; 32] =
+    [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 pub fn decode(data: &[u8], lossless: bool, encoding: &Encoding) -> Result<Decoded, String> {
     if !data.starts_with(&[0xff, 0xd8]) {
@@ -83,7 +82,9 @@ impl Known {
         let highest = (1 << precision) - 1;
         let max = if preset[0] == 0 { highest } else { preset[0] };
         if max > highest || near > 255.min(max / 2) {
-            return Err(format!("its stream says values reach {max} and may be off by {near}: not in {precision} bits"));
+            return Err(format!(
+                "its stream says values reach {max} and may be off by {near}: not in {precision} bits"
+            ));
         }
         let usual = usual_thresholds(max, near);
         let chosen: [i32; 3] =
@@ -176,9 +177,9 @@ fn scan(known: &Known, data: &[u8], encoding: &Encoding) -> Result<Vec<u16>, Str
     for row in 0..encoding.rows {
         above[columns + 1] = above[columns];
         line[0] = above[1];
-        learnt.line(known, &above, &mut line).ok_or_else(|| {
-            format!("row {} of its stream holds bits that are no code", row + 1)
-        })?;
+        learnt
+            .line(known, &above, &mut line)
+            .ok_or_else(|| format!("row {} of its stream holds bits that are no code", row + 1))?;
         if learnt.bits.overran() {
             return Err(format!("its stream ends in row {} of {}", row + 1, encoding.rows));
         }
@@ -218,7 +219,13 @@ impl Learnt<'_> {
         let sign = if q < 0 { -1 } else { 1 };
         let context = &mut self.contexts[q.unsigned_abs() as usize];
         let (low, high) = (a.min(b), a.max(b));
-        let edge = if c >= high { low } else if c <= low { high } else { a + b - c };
+        let edge = if c >= high {
+            low
+        } else if c <= low {
+            high
+        } else {
+            a + b - c
+        };
         let predicted = (edge + sign * context.c).clamp(0, known.max);
         let k = shift(context.n, context.a)?;
         let mapped = golomb(&mut self.bits, k, known.limit, known.qbpp)?;

@@ -8,8 +8,8 @@ mod dct;
 mod huffman;
 mod jpeg;
 mod jpeg2000;
-mod jpeg_ls;
 mod jpeg_lossless;
+mod jpeg_ls;
 mod rle;
 
 use super::encoding::Encoding;

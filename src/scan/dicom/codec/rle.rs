@@ -14,14 +14,17 @@ pub fn decode(data: &[u8], encoding: &Encoding) -> Result<Decoded, String> {
     let Some((head, _)) = data.split_first_chunk::<64>() else {
         return Err(format!("its RLE frame has {} bytes, less than the 64 of its header", data.len()));
     };
-    let word = |n: usize| u32::from_le_bytes([head[4 * n], head[4 * n + 1], head[4 * n + 2], head[4 * n + 3]]);
+    let word =
+        |n: usize| u32::from_le_bytes([head[4 * n], head[4 * n + 1], head[4 * n + 2], head[4 * n + 3]]);
     if word(0) as usize != planes {
         return Err(format!("its RLE frame has {} segments, but {planes} make its pixels", word(0)));
     }
     let mut offsets: Vec<usize> = (1..=planes).map(|n| word(n) as usize).collect();
     offsets.push(data.len());
     if offsets[0] < 64 || offsets.windows(2).any(|w| w[0] > w[1]) {
-        return Err(format!("the segments of its RLE frame begin at {offsets:?}, outside the frame or out of order"));
+        return Err(format!(
+            "the segments of its RLE frame begin at {offsets:?}, outside the frame or out of order"
+        ));
     }
     let area = encoding.area();
     // The shortest run is two bytes for 128: less than that cannot be these pixels, and nothing is made for it.
