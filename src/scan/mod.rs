@@ -13,7 +13,9 @@
 //! A file whose elements declare more bytes than it has is refused before its parser may allocate for it. Messages
 //! hold no patient's name, no path, no free text of the header.
 //!
-//! **Limits** Gantry tilt is refused, not resampled. No enhanced (multi-frame) CT, JPEG 2000 or JPEG-LS. Files without DICOM's mark at byte 128 are taken for other files.
+//! **Limits** Gantry tilt is refused, not resampled. Transfer syntaxes and what is refused by name:
+//! `docs/transfer-syntaxes.md`. One sample per pixel; a modality look-up table is refused. Files without DICOM's mark
+//! at byte 128 are read where their first two elements make sense, else taken for other files.
 
 mod dicom;
 mod error;
