@@ -26,7 +26,9 @@
 //! What unpacks to more than 128 MiB and 64 bytes for each packed one (a mask 200, a zip 96 MiB and 16) is refused
 //! by the numbers before it is unpacked; a zip or tar that belittles its sizes is stopped while it is.
 //!
-//! **Limits** One sample per pixel. MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no
+//! **Limits** Transfer syntaxes and what is refused by name: `docs/transfer-syntaxes.md`. One sample per pixel; a modality
+//! look-up table is refused. Files without DICOM's mark at byte 128 are read where their first two elements make sense,
+//! else taken for other files. MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no
 //! NIfTI-2, no pairs of `.hdr` and `.img`, no bzip2, no shear, one value per voxel; a project's masks are not read. No
 //! zip inside a folder, nothing but DICOM inside a zip. **Flips:** a scan written upside down, or with front and back
 //! exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan
@@ -54,6 +56,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use dicom::stored::{StoredFrames, stored_frames};
 use dicom::{header, pixels};
 pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};

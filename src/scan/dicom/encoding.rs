@@ -100,8 +100,6 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub struct Pixels {
     pub encoding: Encoding,
-    /// UID of the transfer syntax.
-    pub syntax: String,
     /// How to unpack, or the name of a syntax that is not read.
     pub packing: Result<Packing, String>,
     pub place: Place,

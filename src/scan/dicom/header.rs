@@ -223,7 +223,6 @@ fn pixels_of(
     };
     Ok(Pixels {
         encoding,
-        syntax: syntax.to_owned(),
         packing,
         place,
         deflated_at: deflated.map(|d| d.0),

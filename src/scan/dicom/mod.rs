@@ -22,6 +22,7 @@ pub mod groups;
 pub mod header;
 pub mod parse;
 pub mod pixels;
+pub mod stored;
 pub mod syntax;
 #[cfg(test)]
 mod tests;

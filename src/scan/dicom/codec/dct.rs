@@ -86,7 +86,9 @@ fn coefficients(
         }
         k += run;
         let value = extend(bits.take(size), size);
-        *block.get_mut(*ZIGZAG.get(k)?)? = dequantise(value, steps[k]);
+        // A run past the end of the block is damage.
+        let place = *ZIGZAG.get(k)?;
+        block[place] = dequantise(value, steps[k]);
         k += 1;
     }
     Some(())
