@@ -24,21 +24,23 @@
 //! to half the blur's width per face. A plateau of soft tissue thinner than the blur between bone and air is taken
 //! for part of the edge. Edges with less than `edge_contrast_hu_min` have no level of their own.
 
+mod bits;
 mod components;
 mod edge;
 mod level;
+mod metal;
 mod params;
+mod select;
 #[cfg(test)]
 mod tests;
+mod thin;
 
-pub use params::{BoneParams, BoneToml};
+pub use params::{BoneParams, BoneToml, Keep, Select, Thin};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::model::{Bone, BoneFacts, DroppedPiece, Finding, Mask, Severity, Volume, Watch};
+use crate::model::{Bone, BoneFacts, Volume, Watch};
 
-/// The dropped pieces listed.
-const DROPPED_LISTED: usize = 10;
 /// Every so many boundary samples one is measured for the report; a hundred thousand remain on a head.
 const MEASURED_EVERY: usize = 4;
 
@@ -49,6 +51,32 @@ pub enum BoneError {
     /// A value of `[bone]` makes no sense.
     #[error("bone.{key} is {value}, but must lie between {min} and {max}: correct the pipeline file")]
     Param { key: &'static str, value: f64, min: f64, max: f64 },
+    /// Neither 6 nor 26.
+    #[error("bone.connectivity is {0}, but must be 6 (faces) or 26 (corners too): correct the pipeline file")]
+    Connectivity(u32),
+    /// A seed and a way to keep that do not belong together.
+    #[error(
+        "bone.keep is \"{keep}\" and bone.seed_lps_mm has {} numbers, but must have {needed}: a seed is three finite \
+         numbers with keep = \"seed\" and [] with any other", found.len()
+    )]
+    Seed { keep: &'static str, found: Vec<f64>, needed: usize },
+    /// The seed lies beyond the scan.
+    #[error(
+        "bone.seed_lps_mm {place:?} is voxel {index:?}, but the scan has {dims:?} voxels counted from 0: name a place \
+         within the scan, in patient LPS mm"
+    )]
+    SeedOutside { place: [f64; 3], index: [f64; 3], dims: [usize; 3] },
+    /// The seed is not on bone.
+    #[error(
+        "bone.seed_lps_mm {place:?} has {hu} HU, but bone has {level_hu} HU and more: name a place within the bone to keep"
+    )]
+    SeedNotBone { place: [f64; 3], hu: i16, level_hu: f64 },
+    /// Otsu finds no bone.
+    #[error(
+        "Otsu's level is {level_hu} HU, but one between soft tissue and bone lies from {min} to {max} HU: this is no \
+         head, or its values are not HU; look at the scan or use bone.select = \"fixed\""
+    )]
+    Otsu { level_hu: f64, min: f64, max: f64 },
     /// Nothing large enough.
     #[error(
         "the largest piece at or above {threshold_hu} HU has {largest_mm3:.0} mm3, but a skull has at least \
@@ -79,64 +107,58 @@ pub fn segment_bone(volume: &Volume, params: &BoneParams, watch: &dyn Watch) -> 
         return Err(BoneError::Size { found: volume.hu.len(), expected: grid.len() });
     }
     watch.note("selecting bone");
-    let pieces = components::Components::find(grid, |at| f64::from(volume.hu[at]) >= params.threshold_hu);
-    let mm3 = |voxels: usize| voxels as f64 * grid.voxel_mm3();
-    let (root, voxels) = pieces.pieces.first().copied().unwrap_or((0, 0));
-    if voxels == 0 || mm3(voxels) < params.kept_mm3_min {
-        let (threshold_hu, min_mm3) = (params.threshold_hu, params.kept_mm3_min);
-        return Err(BoneError::NoBone { threshold_hu, largest_mm3: mm3(voxels), min_mm3 });
-    }
-    let mask = Mask { grid: grid.clone(), voxels: pieces.paint(root) };
-    let middles = pieces.middles(DROPPED_LISTED + 1);
-    let dropped = pieces.pieces[1..]
-        .iter()
-        .zip(&middles[1..])
-        .map(|(p, m)| DroppedPiece { volume_mm3: mm3(p.1), centroid_lps_mm: grid.patient_from_index(*m) })
-        .collect();
+    let selected = select::select(volume, params)?;
+    let (mask, threshold_hu) = (selected.mask, selected.level_hu);
     watch.progress(1, 4);
     if watch.stopped() {
         return Err(BoneError::Stopped);
     }
     watch.note("placing the bone's edge");
-    let mut samples = level::Samples::new(grid, edge::samples(volume, &mask, params));
+    let edges = edge::samples(volume, &mask, params);
+    let mut samples = level::Samples::new(grid, edges.samples);
     if samples.all.is_empty() {
         return Err(BoneError::NoEdge { min_hu: params.edge_contrast_hu_min });
     }
     watch.progress(2, 4);
+    let thin = thin::Thinness::of(volume, &samples.all, edges.sigma_mm, threshold_hu, params.edge_reach_mm);
     samples.smooth(grid, params.level_smoothing_mm);
-    let [p5, p50, p95, shift_mm_per_50_hu] = offsets(volume, &samples.all, params);
+    let (thin, thin_finding) = thin.settle(volume, &mut samples, params);
+    let [p5, p50, p95, shift_mm_per_50_hu] =
+        offsets(volume, &samples.all, threshold_hu, params.edge_reach_mm);
     watch.progress(3, 4);
     if watch.stopped() {
         return Err(BoneError::Stopped);
     }
-    let level_hu = samples.spread(grid, &mask, params.edge_reach_mm, params.threshold_hu as f32);
+    let level_hu = samples.spread(grid, &mask, params.edge_reach_mm, threshold_hu as f32);
     watch.progress(4, 4);
+    let (metal, metal_finding) = metal::metal(volume, &mask, params);
     let facts = BoneFacts {
         schema: "osteomill.bone/1".into(),
-        threshold_hu: params.threshold_hu,
-        kept_mm3: mm3(voxels),
-        components: pieces.pieces.len(),
-        dropped,
+        threshold_hu,
+        selection: selected.facts,
+        kept_mm3: selected.kept_mm3,
+        components: selected.components,
+        dropped: selected.dropped,
         threshold_offset_mm_p5: p5,
         threshold_offset_mm_p50: p50,
         threshold_offset_mm_p95: p95,
         shift_mm_per_50_hu,
-        findings: metal(volume, &mask, params).into_iter().collect(),
+        metal,
+        thin,
+        findings: metal_finding.into_iter().chain(thin_finding).collect(),
     };
     Ok(Bone { mask, level_hu, facts })
 }
 
 /// How far outside the placed edge the threshold's level lies, 5th, 50th and 95th percentile, and the median way
 /// its level moves for 50 HU; mm.
-fn offsets(volume: &Volume, samples: &[edge::Sample], params: &BoneParams) -> [f64; 4] {
-    let reach = params.edge_reach_mm;
+fn offsets(volume: &Volume, samples: &[edge::Sample], threshold: f64, reach: f64) -> [f64; 4] {
     let measured: Vec<(Option<f64>, Option<f64>)> = samples
         .par_iter()
         .step_by(MEASURED_EVERY)
         .map(|s| {
             let walker = edge::Walker::again(volume, s);
             let at = |hu: f64| walker.crossing_mm(hu, reach);
-            let threshold = params.threshold_hu;
             let offset = at(threshold).zip(at(f64::from(s.level_hu))).map(|(t, l)| t - l);
             let shift = at(threshold - 25.0).zip(at(threshold + 25.0)).map(|(low, high)| low - high);
             (offset, shift)
@@ -151,25 +173,4 @@ fn offsets(volume: &Volume, samples: &[edge::Sample], params: &BoneParams) -> [f
         if v.is_empty() { f64::NAN } else { v[((v.len() - 1) as f64 * p).round() as usize] }
     };
     [percentile(&offset, 0.05), percentile(&offset, 0.5), percentile(&offset, 0.95), percentile(&shift, 0.5)]
-}
-
-fn metal(volume: &Volume, mask: &Mask, params: &BoneParams) -> Option<Finding> {
-    let at: Vec<usize> = (0..volume.hu.len())
-        .filter(|&n| mask.voxels[n] != 0 && f64::from(volume.hu[n]) > params.metal_hu)
-        .collect();
-    let metal_mm3 = at.len() as f64 * volume.grid.voxel_mm3();
-    (metal_mm3 > params.metal_mm3_max).then(|| {
-        let place = volume.grid.ijk(at[at.len() / 2]).map(|n| n as f64);
-        Finding::new(
-            "metal-in-bone",
-            Severity::Review,
-            format!(
-                "{metal_mm3:.1} mm3 of the bone lie above {} HU (limit {} mm3): a filling, screw or plate counts as \
-                 bone here and raises the level of the edge about it; look at the surface near it",
-                params.metal_hu, params.metal_mm3_max
-            ),
-        )
-        .measured(metal_mm3, params.metal_mm3_max, "mm3")
-        .at(volume.grid.patient_from_index(place).mm)
-    })
 }

@@ -132,7 +132,9 @@ fn components_of_noise_equal_a_flood_fill() {
     let g = grid([19, 17, 40], [1.0, 1.0, 1.0]);
     let mut r = Random::new(8);
     let inside: Vec<bool> = (0..g.len()).map(|_| r.unit() < 0.06).collect();
-    let found = components::Components::find(&g, |at| inside[at]);
+    let found = components::Components::find(&g, components::Connectivity::Corners, |row, words| {
+        bits::pack(&inside[row * 19..][..19], words, |v| v);
+    });
     let mut left = inside.clone();
     let mut sizes = Vec::new();
     for seed in 0..g.len() {
