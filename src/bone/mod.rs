@@ -39,7 +39,7 @@ pub use params::{BoneParams, BoneToml, Keep, Select, Thin};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::model::{Bone, BoneFacts, Volume, Watch};
+use crate::model::{Bone, BoneFacts, Mask, Volume, Watch};
 
 /// Every so many boundary samples one is measured for the report; a hundred thousand remain on a head.
 const MEASURED_EVERY: usize = 4;
@@ -95,6 +95,13 @@ pub enum BoneError {
     /// The user asked to stop.
     #[error("stopped on request while looking for bone; run again to go on")]
     Stopped,
+}
+
+/// The largest 26-connected piece at or above a level, and how many pieces there are: the selection alone, for
+/// benchmarks beside other programs.
+pub fn largest_piece(volume: &Volume, threshold_hu: f64) -> (Mask, usize) {
+    let (found, kept) = select::largest(volume, threshold_hu);
+    (Mask { grid: volume.grid.clone(), voxels: found.paint(&kept) }, found.pieces.len())
 }
 
 /// Selects the bone and places its edge.

@@ -26,17 +26,12 @@ pub struct Selected {
 /// The kept pieces above the level.
 pub fn select(volume: &Volume, params: &BoneParams) -> Result<Selected, BoneError> {
     let grid = &volume.grid;
-    let ni = grid.dims[0];
     let level_hu = match params.select {
         Select::Fixed => params.threshold_hu,
         Select::Otsu => otsu(volume, params)?,
     };
     let connectivity = if params.connectivity == 6 { Connectivity::Faces } else { Connectivity::Corners };
-    // The level lies between 50 and 2000: a whole number is at or above it when at or above the next whole number.
-    let at_least = level_hu.ceil() as i16;
-    let found = Components::find(grid, connectivity, |row, words| {
-        bits::pack(&volume.hu[row * ni..][..ni], words, |hu| hu >= at_least);
-    });
+    let found = above(volume, connectivity, level_hu);
     let mm3 = |voxels: usize| voxels as f64 * grid.voxel_mm3();
     let kept: Vec<(u32, usize)> = match params.keep {
         Keep::Largest => found.pieces.iter().take(1).copied().collect(),
@@ -78,6 +73,24 @@ pub fn select(volume: &Volume, params: &BoneParams) -> Result<Selected, BoneErro
             closed_mm3: mm3(added),
         },
     })
+}
+
+/// The pieces at or above a level.
+fn above(volume: &Volume, connectivity: Connectivity, level_hu: f64) -> Components {
+    let ni = volume.grid.dims[0];
+    // A whole number is at or above the level when at or above the next whole number; a level beyond those a voxel
+    // can hold ends at their limit.
+    let at_least = level_hu.ceil() as i16;
+    Components::find(&volume.grid, connectivity, |row, words| {
+        bits::pack(&volume.hu[row * ni..][..ni], words, |hu| hu >= at_least);
+    })
+}
+
+/// The pieces at or above a level, and the root of the largest.
+pub fn largest(volume: &Volume, level_hu: f64) -> (Components, Vec<u32>) {
+    let found = above(volume, Connectivity::Corners, level_hu);
+    let kept = found.pieces.iter().take(1).map(|p| p.0).collect();
+    (found, kept)
 }
 
 /// Root of the piece in which the seed lies.
