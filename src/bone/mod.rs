@@ -1,9 +1,10 @@
 //! Selects the bone that matters and says at which HU its edge lies.
 //!
-//! **In** [`Volume`], HU. **Out** [`Bone`] on the same grid: the mask of the largest piece above the threshold, and
+//! **In** [`Volume`], HU. **Out** [`Bone`] on the same grid: the mask of the kept pieces above the selecting level, and
 //! the local half-maximum `level_hu`, where the surface belongs.
 //!
-//! **Method** The threshold *selects*: largest 26-connected piece, so that head holder and table drop out. The edge
+//! **Method** A level, fixed or Otsu's, *selects*: by default the largest 26-connected piece, so that head holder and
+//! table drop out; all large pieces, or the one at a seed, on request; closed by a ball if asked to. The edge
 //! is *placed* elsewhere: at boundary voxels of the mask a line away from the middle of the bone about them is walked
 //! inward to the bone's first peak or plateau and outward to the first valley or plateau, and the level is their mean
 //! (half-maximum: unbiased for an edge blurred by a symmetric point spread, whatever its width). How wide the scanner
@@ -19,9 +20,13 @@
 //! **Guarantees** The same bytes on any thread count. Deeper than the peak or 1.25 mm the level never exceeds the
 //! threshold, so what the mask holds as solid stays solid, diploe included.
 //!
-//! **Limits** Bone thinner than about twice the blur (1.5 mm on a soft kernel) never reaches its true HU: its peak
-//! is too low, so is the half-maximum, and both faces are placed too far out: the bone comes out too thick, by up
-//! to half the blur's width per face. A plateau of soft tissue thinner than the blur between bone and air is taken
+//! **Limits** Bone thinner than some 4 sigmas of the blur (2.5 mm on a soft kernel) never reaches its true HU: its peak
+//! is too low, so is the half-maximum, and both faces are placed too far out, by up to 0.7 mm each (`docs/bone-edge.md`
+//! has the table). It is measured and said; `thin_bone = "correct"` moves its faces in as if it were as dense as the
+//! scan's thick bone, which takes most of the bias away on phantoms and has not been compared with a real skull's
+//! truth. Voxels that closing adds have no edge of their own: the surface follows the HU there, not the mask. The
+//! half-maximum of a ball lies sigma²/R inside its edge. A plateau of soft tissue thinner than the blur between bone
+//! and air is taken
 //! for part of the edge. Edges with less than `edge_contrast_hu_min` have no level of their own.
 
 mod bits;
