@@ -128,7 +128,8 @@ fn otsu(volume: &Volume, params: &BoneParams) -> Result<f64, BoneError> {
     let all: u64 = counts.iter().sum();
     let weighted = |n: usize| n as f64 * counts[n] as f64;
     let total: f64 = (0..bins).map(weighted).sum();
-    let (mut below, mut below_sum, mut best) = (0u64, 0.0, (0.0, f64::NAN));
+    // Where no voxel has a value between the classes all levels between are as good: the middle one.
+    let (mut below, mut below_sum, mut best, mut levels) = (0u64, 0.0, 0.0, None);
     for n in 1..bins {
         below += counts[n - 1];
         below_sum += weighted(n - 1);
@@ -136,12 +137,14 @@ fn otsu(volume: &Volume, params: &BoneParams) -> Result<f64, BoneError> {
         if below > 0 && above > 0 {
             let apart = below_sum / below as f64 - (total - below_sum) / above as f64;
             let between = below as f64 * above as f64 * apart * apart;
-            if between > best.0 {
-                best = (between, f64::from(from) + n as f64);
+            if between > best {
+                (best, levels) = (between, Some((n, n)));
+            } else if let Some((_, last)) = levels.as_mut().filter(|l| between == best && l.1 + 1 == n) {
+                *last = n;
             }
         }
     }
-    let level_hu = best.1;
+    let level_hu = levels.map_or(f64::NAN, |(a, b)| f64::from(from) + ((a + b) / 2) as f64);
     if level_hu >= LEVEL_HU[0] && level_hu <= LEVEL_HU[1] {
         Ok(level_hu)
     } else {
