@@ -140,7 +140,11 @@ fn search(what: &str, bytes: &[u8], words: &[Vec<u8>]) {
             let mut entry = archive.by_index(n).expect("listed");
             let name = entry.name().to_owned();
             let plain = unpacked(&mut entry).expect("a sound entry");
-            search(&format!("{what}, entry {n}"), &[name.as_bytes(), b"\n".as_slice(), &plain].concat(), words);
+            search(
+                &format!("{what}, entry {n}"),
+                &[name.as_bytes(), b"\n".as_slice(), &plain].concat(),
+                words,
+            );
         }
     }
     // Streams of a PDF and texts of a PNG are packed by zlib; each is tried where one may begin.

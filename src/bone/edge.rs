@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::bits::BitMask;
 use super::params::BoneParams;
 use crate::model::{Grid, Mask, Volume};
 
@@ -41,27 +42,33 @@ pub struct Sample {
     pub peak_mm: f32,
 }
 
+/// What all walks found.
+pub struct Edges {
+    /// In order of memory.
+    pub samples: Vec<Sample>,
+    /// The scanner's blur, from the slopes of all edges; `None` where no slope was met.
+    pub sigma_mm: Option<f64>,
+}
+
 /// Walks at every voxel of the mask that has a neighbour outside it, in order of memory: once as far as
 /// `edge_reach_mm`, which tells how wide the scanner blurs, then no farther in than an edge of that blur reaches.
-pub fn samples(volume: &Volume, mask: &Mask, params: &BoneParams) -> Vec<Sample> {
-    let grid = &volume.grid;
-    let [ni, nj, nk] = grid.dims;
-    let ball = ball(grid);
-    let first: Vec<Vec<Sample>> = (0..nk)
+pub fn samples(volume: &Volume, mask: &Mask, params: &BoneParams) -> Edges {
+    let [_, nj, nk] = volume.grid.dims;
+    let bits = BitMask::new(volume.grid.dims, &mask.voxels);
+    let ball = Ball::new(&volume.grid);
+    let first: Vec<Vec<Sample>> = (0..nj * nk)
         .into_par_iter()
-        .map(|k| {
+        .with_min_len(16)
+        .map(|row| {
+            let (j, k) = (row % nj, row / nj);
             let mut found = Vec::new();
-            for j in 0..nj {
-                for i in 0..ni {
-                    if mask.voxels[grid.at(i, j, k)] != 0 && on_boundary(mask, [i, j, k]) {
-                        found.extend(
-                            way_out(mask, [i, j, k], &ball)
-                                .map(|out| Walker::along(volume, [i, j, k], out))
-                                .and_then(|w| w.sample(params, params.edge_reach_mm)),
-                        );
-                    }
-                }
-            }
+            bits.boundary(j, k, &mut |i| {
+                found.extend(
+                    ball.way_out(&bits, [i, j, k])
+                        .map(|out| Walker::along(volume, [i, j, k], out))
+                        .and_then(|w| w.sample(params, params.edge_reach_mm)),
+                );
+            });
             found
         })
         .collect();
@@ -70,11 +77,12 @@ pub fn samples(volume: &Volume, mask: &Mask, params: &BoneParams) -> Vec<Sample>
         first.par_iter().map(|s| Walker::again(volume, s).edge(s, params.edge_reach_mm)).collect();
     let mut sigmas: Vec<f64> = edges.iter().flatten().map(|e| e.sigma_mm).collect();
     if sigmas.is_empty() {
-        return first;
+        return Edges { samples: first, sigma_mm: None };
     }
     sigmas.sort_by(f64::total_cmp);
-    let response_mm = SIGMAS * sigmas[sigmas.len() / 2];
-    first
+    let sigma_mm = sigmas[sigmas.len() / 2];
+    let response_mm = SIGMAS * sigma_mm;
+    let samples = first
         .par_iter()
         .zip(&edges)
         .filter_map(|(s, edge)| match edge {
@@ -84,7 +92,8 @@ pub fn samples(volume: &Volume, mask: &Mask, params: &BoneParams) -> Vec<Sample>
             }
             None => Some(*s),
         })
-        .collect()
+        .collect();
+    Edges { samples, sigma_mm: Some(sigma_mm) }
 }
 
 /// Where a sample's level is crossed, inward of its voxel, and the blur that the slope there speaks of.
@@ -93,53 +102,57 @@ struct Edge {
     sigma_mm: f64,
 }
 
-/// Offsets of the voxels within [`BALL_MM`].
-fn ball(grid: &Grid) -> Vec<[i64; 3]> {
-    let h = grid.spacing_mm;
-    let w = h.map(|h| (BALL_MM / h).floor() as i64);
-    let mut offsets = Vec::new();
-    for k in -w[2]..=w[2] {
-        for j in -w[1]..=w[1] {
-            for i in -w[0]..=w[0] {
-                let mm = [i as f64 * h[0], j as f64 * h[1], k as f64 * h[2]];
-                if mm.iter().map(|x| x * x).sum::<f64>() <= BALL_MM * BALL_MM {
-                    offsets.push([i, j, k]);
-                }
-            }
-        }
-    }
-    offsets
+/// The voxels within [`BALL_MM`]: rows of them, by j and k, with how far each reaches to either side.
+struct Ball {
+    rows: Vec<[i64; 3]>,
+    /// The widest row's reach.
+    reach: usize,
+    spacing_mm: [f64; 3],
+    dims: [usize; 3],
 }
 
-/// Unit vector in mm along i, j, k away from the middle of the bone about a voxel; `None` where it is all about.
-/// Beyond the scan its last voxels go on.
-fn way_out(mask: &Mask, ijk: [usize; 3], ball: &[[i64; 3]]) -> Option<[f64; 3]> {
-    let g = &mask.grid;
-    let at = |a: usize, o: &[i64; 3]| (ijk[a] as i64 + o[a]).clamp(0, g.dims[a] as i64 - 1) as usize;
-    let mut sum = [0i64; 3];
-    for o in ball {
-        if mask.voxels[g.at(at(0, o), at(1, o), at(2, o))] != 0 {
-            for (sum, o) in sum.iter_mut().zip(o) {
-                *sum += o;
+/// The widest window that [`BitMask::window`] reads at once.
+const WINDOW: i64 = 31;
+
+impl Ball {
+    fn new(grid: &Grid) -> Self {
+        let h = grid.spacing_mm;
+        let w = h.map(|h| (BALL_MM / h).floor() as i64);
+        let within = |i: i64, j: i64, k: i64| {
+            let mm = [i as f64 * h[0], j as f64 * h[1], k as f64 * h[2]];
+            mm.iter().map(|x| x * x).sum::<f64>() <= BALL_MM * BALL_MM
+        };
+        let mut rows = Vec::new();
+        for k in -w[2]..=w[2] {
+            for j in -w[1]..=w[1] {
+                rows.extend((0..=w[0]).rev().find(|&i| within(i, j, k)).map(|i| [i, j, k]));
             }
         }
+        Self { rows, reach: w[0] as usize, spacing_mm: h, dims: grid.dims }
     }
-    let mm: [f64; 3] = std::array::from_fn(|a| sum[a] as f64 * g.spacing_mm[a]);
-    let length = mm.iter().map(|x| x * x).sum::<f64>().sqrt();
-    (length > 0.0).then(|| mm.map(|x| -x / length))
-}
 
-fn on_boundary(mask: &Mask, [i, j, k]: [usize; 3]) -> bool {
-    let g = &mask.grid;
-    let [ni, nj, nk] = g.dims;
-    let at = g.at(i, j, k);
-    let out = |at: usize| mask.voxels[at] == 0;
-    (i > 0 && out(at - 1))
-        || (i + 1 < ni && out(at + 1))
-        || (j > 0 && out(at - ni))
-        || (j + 1 < nj && out(at + ni))
-        || (k > 0 && out(at - ni * nj))
-        || (k + 1 < nk && out(at + ni * nj))
+    /// Unit vector in mm along i, j, k away from the middle of the bone about a voxel; `None` where it is all about.
+    /// Beyond the scan its last voxels go on.
+    fn way_out(&self, mask: &BitMask, [i, j, k]: [usize; 3]) -> Option<[f64; 3]> {
+        let [ni, nj, nk] = self.dims;
+        let at = |n: usize, o: i64, top: usize| (n as i64 + o).clamp(0, top as i64 - 1) as usize;
+        let whole = i >= self.reach && i + self.reach < ni;
+        let mut sum = [0i64; 3];
+        for &[w, dj, dk] in &self.rows {
+            let (jj, kk) = (at(j, dj, nj), at(k, dk, nk));
+            let (count, along) = if whole && w <= WINDOW {
+                mask.window(i, w as usize, jj, kk)
+            } else {
+                let row = mask.row(jj, kk);
+                let set = |o: &i64| row[at(i, *o, ni) / 64] >> (at(i, *o, ni) % 64) & 1 == 1;
+                (-w..=w).filter(set).fold((0, 0), |(n, s), o| (n + 1, s + o))
+            };
+            sum = [sum[0] + along, sum[1] + count * dj, sum[2] + count * dk];
+        }
+        let mm: [f64; 3] = std::array::from_fn(|a| sum[a] as f64 * self.spacing_mm[a]);
+        let length = mm.iter().map(|x| x * x).sum::<f64>().sqrt();
+        (length > 0.0).then(|| mm.map(|x| -x / length))
+    }
 }
 
 /// A line through a voxel's centre, out of the bone.
@@ -148,7 +161,7 @@ pub struct Walker<'a> {
     ijk: [usize; 3],
     /// Out of the bone, mm.
     out: [f64; 3],
-    step_mm: f64,
+    pub step_mm: f64,
 }
 
 impl<'a> Walker<'a> {
@@ -163,7 +176,7 @@ impl<'a> Walker<'a> {
     }
 
     /// HU at `s_mm` outward of the voxel's centre.
-    fn hu(&self, s_mm: f64) -> f64 {
+    pub fn hu(&self, s_mm: f64) -> f64 {
         let h = self.volume.grid.spacing_mm;
         self.volume.hu_at_index(std::array::from_fn(|a| self.ijk[a] as f64 + self.out[a] * s_mm / h[a]))
     }

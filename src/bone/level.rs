@@ -40,13 +40,23 @@ impl Samples {
     /// Replaces each level by the mean of the middle half of the levels within `radius_mm` whose edge faces the
     /// same way, so that the other table of the bone has no say.
     pub fn smooth(&mut self, grid: &Grid, radius_mm: f64) {
+        let smoothed = self.middle_means(grid, radius_mm, |n| self.all[n].level_hu);
+        for (s, mean) in self.all.iter_mut().zip(smoothed) {
+            // The neighbours may not put the level where this place has no edge: thin bone beside thick.
+            let range = s.peak_hu - s.trough_hu;
+            s.level_hu = mean.clamp(s.trough_hu + (0.5 - SWAY) * range, s.trough_hu + (0.5 + SWAY) * range);
+        }
+    }
+
+    /// For each sample the mean of the middle half of `value` over the samples within `radius_mm` whose edge faces
+    /// the same way.
+    pub fn middle_means(&self, grid: &Grid, radius_mm: f64, value: impl Fn(usize) -> f32 + Sync) -> Vec<f32> {
         let h = grid.spacing_mm;
         let w = h.map(|s| (radius_mm / s).floor() as i64);
-        let smoothed: Vec<f32> = self
-            .all
+        self.all
             .par_iter()
-            .map_init(Vec::new, |levels: &mut Vec<f32>, s| {
-                levels.clear();
+            .map_init(Vec::new, |values: &mut Vec<f32>, s| {
+                values.clear();
                 let [i, j, k] = s.ijk.map(i64::from);
                 for kk in (k - w[2]).max(0)..=(k + w[2]).min(grid.dims[2] as i64 - 1) {
                     for jj in (j - w[1]).max(0)..=(j + w[1]).min(grid.dims[1] as i64 - 1) {
@@ -56,29 +66,24 @@ impl Samples {
                             continue;
                         }
                         let wi = (left.sqrt() / h[0]).floor() as i64;
-                        let row = &self.all[self.row(kk as usize * grid.dims[1] + jj as usize)];
+                        let range = self.row(kk as usize * grid.dims[1] + jj as usize);
+                        let row = &self.all[range.clone()];
                         let first = row.partition_point(|o| i64::from(o.ijk[0]) < i - wi);
-                        levels.extend(
-                            row[first..]
-                                .iter()
-                                .take_while(|o| i64::from(o.ijk[0]) <= i + wi)
-                                .filter(|o| (0..3).map(|a| o.out[a] * s.out[a]).sum::<f32>() > 0.5)
-                                .map(|o| o.level_hu),
+                        values.extend(
+                            (range.start + first..)
+                                .zip(&row[first..])
+                                .take_while(|(_, o)| i64::from(o.ijk[0]) <= i + wi)
+                                .filter(|(_, o)| (0..3).map(|a| o.out[a] * s.out[a]).sum::<f32>() > 0.5)
+                                .map(|(n, _)| value(n)),
                         );
                     }
                 }
-                levels.sort_by(f32::total_cmp);
-                let quarter = levels.len() / 4;
-                let middle = &levels[quarter..levels.len() - quarter];
-                let mean = middle.iter().sum::<f32>() / middle.len() as f32;
-                // The neighbours may not put the level where this place has no edge: thin bone beside thick.
-                let range = s.peak_hu - s.trough_hu;
-                mean.clamp(s.trough_hu + (0.5 - SWAY) * range, s.trough_hu + (0.5 + SWAY) * range)
+                values.sort_by(f32::total_cmp);
+                let quarter = values.len() / 4;
+                let middle = &values[quarter..values.len() - quarter];
+                middle.iter().sum::<f32>() / middle.len() as f32
             })
-            .collect();
-        for (s, level) in self.all.iter_mut().zip(smoothed) {
-            s.level_hu = level;
-        }
+            .collect()
     }
 
     /// The level per voxel: that of the nearest sample within `reach_mm`, else `threshold_hu`. Deeper in the mask

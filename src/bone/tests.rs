@@ -132,7 +132,9 @@ fn components_of_noise_equal_a_flood_fill() {
     let g = grid([19, 17, 40], [1.0, 1.0, 1.0]);
     let mut r = Random::new(8);
     let inside: Vec<bool> = (0..g.len()).map(|_| r.unit() < 0.06).collect();
-    let found = components::Components::find(&g, |at| inside[at]);
+    let found = components::Components::find(&g, components::Connectivity::Corners, |row, words| {
+        bits::pack(&inside[row * 19..][..19], words, |v| v);
+    });
     let mut left = inside.clone();
     let mut sizes = Vec::new();
     for seed in 0..g.len() {
@@ -168,4 +170,87 @@ fn metal_in_the_bone_is_found_and_air_is_no_bone() {
     v.hu.fill(-1000);
     let message = segment_bone(&v, &params(), &Silent).expect_err("air").to_string();
     assert!(message.contains("226 HU has 0 mm3"), "{message}");
+}
+
+fn with(change: impl Fn(&mut BoneToml)) -> Result<BoneParams, BoneError> {
+    let mut toml: BoneToml = params().into();
+    toml.kept_mm3_min = 10.0;
+    change(&mut toml);
+    toml.try_into()
+}
+
+/// Two blocks that share an edge, and a third apart.
+fn blocks() -> Volume {
+    let block = |p: [f64; 3], lo: [f64; 3], hi: [f64; 3]| (0..3).all(|a| p[a] >= lo[a] && p[a] < hi[a]);
+    volume(grid([40, 16, 20], [1.0, 1.0, 1.0]), |p| {
+        let first = block(p, [2.0; 3], [10.0, 8.0, 10.0]);
+        let second = block(p, [10.0, 8.0, 2.0], [15.0, 14.0, 10.0]);
+        if first || second || block(p, [20.0, 2.0, 2.0], [24.0, 6.0, 6.0]) { 1000.0 } else { 0.0 }
+    })
+}
+
+#[test]
+fn by_faces_alone_blocks_that_share_an_edge_are_two_pieces() {
+    let faces = with(|t| t.connectivity = 6).expect("valid");
+    let bone = segment_bone(&blocks(), &faces, &Silent).expect("blocks");
+    assert_eq!((bone.facts.components, bone.mask.count()), (3, 8 * 6 * 8));
+    let corners = with(|_| ()).expect("valid");
+    let bone = segment_bone(&blocks(), &corners, &Silent).expect("blocks");
+    assert_eq!((bone.facts.components, bone.mask.count()), (2, 8 * 6 * 8 + 5 * 6 * 8));
+}
+
+#[test]
+fn all_large_pieces_or_the_one_at_the_seed_are_kept() {
+    let above = with(|t| t.keep = Keep::Above).expect("valid");
+    let bone = segment_bone(&blocks(), &above, &Silent).expect("blocks");
+    assert_eq!((bone.facts.selection.kept_pieces, bone.facts.dropped.len()), (2, 0));
+    let at = |place: [f64; 3]| {
+        let p = with(|t| {
+            t.keep = Keep::Seed;
+            t.seed_lps_mm = place.to_vec();
+        });
+        segment_bone(&blocks(), &p.expect("valid"), &Silent)
+    };
+    assert_eq!(at([21.0, 3.2, 4.0]).expect("bone").mask.count(), 64);
+    let said = at([30.0, 3.0, 4.0]).expect_err("tissue").to_string();
+    assert!(said.contains("[30.0, 3.0, 4.0] has 0 HU") && said.contains("226 HU"), "{said}");
+    let said = at([300.0, 3.0, 4.0]).expect_err("outside").to_string();
+    assert!(said.contains("[40, 16, 20] voxels"), "{said}");
+    assert!(with(|t| t.keep = Keep::Seed).expect_err("no seed").to_string().contains("must have 3"));
+    assert!(with(|t| t.seed_lps_mm = vec![0.0; 3]).is_err() && with(|t| t.connectivity = 18).is_err());
+}
+
+#[test]
+fn otsu_parts_bone_from_tissue_whatever_air_there_is() {
+    let mut v = plate(1200.0, -1000.0, 0.7);
+    let p = with(|t| t.select = Select::Otsu).expect("valid");
+    let level = segment_bone(&v, &p, &Silent).expect("a plate").facts.threshold_hu;
+    // Two classes about 40 and 1200 HU, blurred voxels between: near the middle.
+    assert!((400.0..800.0).contains(&level), "{level}");
+    v.hu.iter_mut().for_each(|hu| *hu = (*hu).min(-1));
+    assert!(matches!(segment_bone(&v, &p, &Silent), Err(BoneError::Otsu { .. } | BoneError::NoBone { .. })));
+}
+
+#[test]
+fn closing_fills_what_no_ball_of_its_radius_reaches_on_long_voxels_too() {
+    // A slit of two voxels, 2 mm, between centres 3 mm apart; on the second grid along the voxels' long side. From 1 mm
+    // on the walls grown by a ball meet.
+    for (axis, spacing) in [(0, [1.0, 1.0, 1.0]), (2, [0.5, 0.5, 1.0])] {
+        let v = volume(grid([40, 40, 30], spacing), |p| {
+            let body = (0..3).all(|a| p[a] >= 4.0 && p[a] < [20.0, 18.0, 20.0][a]);
+            let slit = p[axis] > 9.5 && p[axis] < 11.5 && p[(axis + 1) % 3] > 8.0;
+            if body && !slit { 1000.0 } else { 0.0 }
+        });
+        let open = segment_bone(&v, &with(|_| ()).expect("valid"), &Silent).expect("a block");
+        let closed =
+            segment_bone(&v, &with(|t| t.closing_mm = 2.0).expect("valid"), &Silent).expect("a block");
+        let near = segment_bone(&v, &with(|t| t.closing_mm = 0.9).expect("valid"), &Silent).expect("a block");
+        let slit = closed.mask.count() - open.mask.count();
+        assert!(slit > 100 && closed.facts.selection.closed_mm3 > 0.0, "the slit is closed: {slit}");
+        assert!(near.mask.count() - open.mask.count() < slit / 4, "a ball of 0.9 mm gets in");
+        assert!(
+            open.mask.voxels.iter().zip(&closed.mask.voxels).all(|(o, c)| o <= c),
+            "nothing is taken away"
+        );
+    }
 }

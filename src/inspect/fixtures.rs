@@ -298,6 +298,9 @@ pub fn bone_facts() -> BoneFacts {
         threshold_offset_mm_p50: 0.75,
         threshold_offset_mm_p95: 1.0,
         shift_mm_per_50_hu: 0.2,
+        selection: Default::default(),
+        metal: Default::default(),
+        thin: Default::default(),
         findings: Vec::new(),
     }
 }

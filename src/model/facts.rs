@@ -49,6 +49,59 @@ pub struct DroppedPiece {
     pub centroid_lps_mm: Point<Patient>,
 }
 
+/// How bone was selected.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BoneSelection {
+    /// `fixed` or `otsu`.
+    pub select: String,
+    /// 26 or 6.
+    pub connectivity: u32,
+    /// `largest`, `above` or `seed`.
+    pub keep: String,
+    /// Pieces kept.
+    pub kept_pieces: usize,
+    /// Volume added by closing, mm³.
+    pub closed_mm3: f64,
+}
+
+/// Metal among the bone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BoneMetal {
+    /// Volume above the level of metal, mm³.
+    pub volume_mm3: f64,
+    /// Its pieces.
+    pub pieces: usize,
+    /// Volume of the largest piece, mm³.
+    pub largest_mm3: f64,
+    /// Middle of the largest piece, patient LPS mm; none without metal.
+    pub largest_lps_mm: Option<Point<Patient>>,
+    /// How far below the top of the bone that lies, mm: a filling far, a plate of the vault near.
+    pub below_top_mm: f64,
+    /// Share of the bone that lies near metal in the same slices, where streaks may run.
+    pub near_share: f64,
+}
+
+/// Bone thinner than the scanner resolves.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ThinBone {
+    /// Blur of the scanner, standard deviation, from the slopes of all edges, mm; none where none was measured.
+    pub sigma_mm: Option<f64>,
+    /// HU of thick cortical bone in this scan; none where too little was found.
+    pub cortical_hu: Option<f64>,
+    /// Boundary of thin bone, both faces, mm².
+    pub thin_bone_mm2: f64,
+    /// The same as a share of the whole boundary.
+    pub share: f64,
+    /// True where the level of thin bone was raised, false where it was only marked.
+    pub corrected: bool,
+    /// How far its faces lie too far out if left alone: median, mm.
+    pub shift_mm_p50: Option<f64>,
+    /// The same, 95th percentile, mm.
+    pub shift_mm_p95: Option<f64>,
+    /// Largest shift of a face that was made, mm; 0 where only marked.
+    pub corrected_mm_max: f64,
+}
+
 /// `bone/bone.json`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BoneFacts {
@@ -56,6 +109,8 @@ pub struct BoneFacts {
     pub schema: String,
     /// Level that selects bone, HU.
     pub threshold_hu: f64,
+    /// How it was selected.
+    pub selection: BoneSelection,
     /// Volume kept, mm³.
     pub kept_mm3: f64,
     /// Number of components above the threshold.
@@ -70,6 +125,10 @@ pub struct BoneFacts {
     pub threshold_offset_mm_p95: f64,
     /// Median shift of the threshold's level for 50 HU more or less, mm.
     pub shift_mm_per_50_hu: f64,
+    /// Metal.
+    pub metal: BoneMetal,
+    /// Bone too thin for the scanner.
+    pub thin: ThinBone,
     /// Findings, such as metal.
     pub findings: Vec<Finding>,
 }

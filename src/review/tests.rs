@@ -310,6 +310,9 @@ fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
         threshold_offset_mm_p50: 0.7,
         threshold_offset_mm_p95: 1.0,
         shift_mm_per_50_hu: 0.2,
+        selection: Default::default(),
+        metal: Default::default(),
+        thin: Default::default(),
         findings: vec![Finding::new("metal", Severity::Note, "none")],
     };
     let surface = SurfaceFacts {

@@ -42,6 +42,9 @@ fn scanned(grid: Grid, d: impl Fn([f64; 3]) -> f64) -> (Volume, Bone) {
         threshold_offset_mm_p50: 0.0,
         threshold_offset_mm_p95: 0.0,
         shift_mm_per_50_hu: 0.0,
+        selection: Default::default(),
+        metal: Default::default(),
+        thin: Default::default(),
         findings: Vec::new(),
     };
     (Volume { grid, hu }, Bone { level_hu: vec![600.0; mask.voxels.len()], mask, facts })

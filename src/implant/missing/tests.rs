@@ -111,6 +111,9 @@ impl Head {
                 threshold_offset_mm_p50: 0.0,
                 threshold_offset_mm_p95: 0.0,
                 shift_mm_per_50_hu: 0.0,
+                selection: Default::default(),
+                metal: Default::default(),
+                thin: Default::default(),
                 findings: Vec::new(),
             },
         }
