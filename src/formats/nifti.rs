@@ -253,7 +253,12 @@ fn read<T: Copy + Default + Send + Sync>(
         (needed, bytes.len() as u64)
     };
     if cost > most {
-        return Err(too_much(gz, bytes.len(), cost, most));
+        if !gz {
+            let offset = offset as usize;
+            let found = bytes.len().saturating_sub(offset);
+            return Err(short_of("the voxels that dim[] states", found, needed - offset as u64));
+        }
+        return Err(too_much(bytes.len(), cost, most));
     }
     let skip = offset as u64 - HEADER as u64;
     let skipped = std::io::copy(&mut source.by_ref().take(skip), &mut std::io::sink()).map_err(unreadable)?;
@@ -265,17 +270,13 @@ fn read<T: Copy + Default + Send + Sync>(
     Ok((grid, values))
 }
 
-fn too_much(gz: bool, packed: usize, needed: u64, most: u64) -> FormatError {
-    if gz {
-        wrong(
-            "the unpacked size",
-            format!("{needed} bytes from {packed}"),
-            &format!("at most {most} bytes"),
-            "write it again unpacked, if it is no bomb",
-        )
-    } else {
-        short_of("the voxels that dim[] states", packed, needed)
-    }
+fn too_much(packed: usize, cost: u64, most: u64) -> FormatError {
+    wrong(
+        "the unpacked size",
+        format!("{cost} bytes from {packed}"),
+        &format!("at most {most} bytes"),
+        "write it again unpacked, if it is no bomb",
+    )
 }
 
 fn number(datatype: i16) -> Result<Number, FormatError> {
@@ -312,7 +313,10 @@ fn grid_of(f: &Fields) -> Result<Grid, FormatError> {
             CONVERT,
         ));
     }
-    let dims = [1, 2, 3].map(|a| size(a).max(0) as u64);
+    if let Some(a) = (1..4).find(|&a| size(a) < 1) {
+        return Err(wrong(format!("dim[{a}]"), size(a), "1 to 8192", CONVERT));
+    }
+    let dims = [1, 2, 3].map(|a| size(a) as u64);
     // Bits 0 to 2 of xyzt_units: 0 unknown (taken as mm, as everywhere), 1 m, 2 mm, 3 µm.
     let to_mm = match f.bytes[123] & 7 {
         1 => 1000.0,

@@ -239,7 +239,7 @@ pub fn grid_of_columns(
         let cosine = unit[a].dot(&unit[b]);
         if cosine.abs() > SHEAR_MAX {
             return Err(wrong(
-                format!("cosine between axes {} and {}", a + 1, b + 1),
+                format!("cosine between axes {a} and {b}"),
                 format!("{cosine:.2e}"),
                 "within ±1e-4 (axes at right angles; a tilted gantry must be resampled)",
             ));
