@@ -175,7 +175,7 @@ pub fn bone_of_mask(volume: &Volume, given: &GivenMask, params: &BoneParams) -> 
     let ni = grid.dims[0];
     let fill =
         |row: usize, out: &mut [u64]| bits::pack(&given.mask.voxels[row * ni..][..ni], out, |v| v != 0);
-    let pieces = components::Components::find(grid, Connectivity::Corners, fill);
+    let pieces = components::Components::find(grid, components::Connectivity::Corners, fill);
     let mm3 = |voxels: usize| voxels as f64 * grid.voxel_mm3();
     let largest_mm3 = pieces.pieces.first().map_or(0.0, |p| mm3(p.1));
     let threshold_hu = f64::from(given.level_hu);

@@ -145,7 +145,7 @@ fn otsu(volume: &Volume, params: &BoneParams) -> Result<f64, BoneError> {
         }
     }
     let level_hu = levels.map_or(f64::NAN, |(a, b)| f64::from(from) + ((a + b) / 2) as f64);
-    if level_hu >= LEVEL_HU[0] && level_hu <= LEVEL_HU[1] {
+    if (LEVEL_HU[0]..=LEVEL_HU[1]).contains(&level_hu) {
         Ok(level_hu)
     } else {
         Err(BoneError::Otsu { level_hu, min: LEVEL_HU[0], max: LEVEL_HU[1] })

@@ -86,7 +86,7 @@ fn lies_alike(a: &Slice, b: &Slice) -> bool {
 
 /// Leaves out every slice whose place and HU are those of one before it. Different pixels at one place stay, for
 /// the stack's check to refuse.
-fn without_twins<'a>(headers: Vec<&'a Header>, tolerance_mm: f64) -> (Vec<&'a Header>, usize) {
+fn without_twins(headers: Vec<&Header>, tolerance_mm: f64) -> (Vec<&Header>, usize) {
     let Ok(mut slices) = sliced(&headers) else { return (headers, 0) };
     let Some(first) = slices.first() else { return (headers, 0) };
     let normal = axes_of(first.1)[2];

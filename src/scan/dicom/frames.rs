@@ -32,7 +32,7 @@ pub fn pieces_of_frames(
     }
     if frames == 1 && words.len() <= 1 {
         return if words.first().is_none_or(|w| u32::from_le_bytes(*w) == 0) {
-            Ok(vec![0..pieces.len()])
+            Ok(std::iter::once(0..pieces.len()).collect())
         } else {
             Err("its offset table does not begin at 0".into())
         };

@@ -111,7 +111,7 @@ fn resolve(
     let leaves = |what| Err(ContainerError::Leaves { record, what });
     // The standard's separator is the backslash between values; some write one value with slashes.
     let parts: Vec<&str> = name.split(['\\', '/']).map(|p| p.trim_matches([' ', '\0'])).collect();
-    if parts.iter().any(|p| *p == "..") {
+    if parts.contains(&"..") {
         return leaves("a folder above (`..`)");
     }
     if parts.first().is_some_and(|p| p.is_empty()) || parts.iter().any(|p| p.contains(':')) {
