@@ -20,6 +20,10 @@
 //! **Limits** Sheets thinner than a voxel show only where a sample falls inside. Positions are computed in `f32`:
 //! 3e-5 voxel at index 512.
 
+mod loops;
+pub mod samples;
+pub mod split;
+
 use fast_surface_nets::ndshape::RuntimeShape;
 use fast_surface_nets::{SurfaceNetsBuffer, surface_nets};
 use rayon::prelude::*;
@@ -326,5 +330,7 @@ fn is_crowded(signs: u8) -> bool {
     !(joined(signs) && joined(!signs))
 }
 
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;
