@@ -36,7 +36,8 @@ pub fn relaxed(mesh: &Mesh<Patient>, sweeps: usize, travel_mm: f64) -> Mesh<Pati
                 let round = &neighbours[start[v]..start[v + 1]];
                 let (old, first) = (at[v], mesh.vertices[v]);
                 std::array::from_fn(|a| {
-                    let mean = round.iter().map(|&n| at[n as usize][a]).sum::<f64>() / round.len().max(1) as f64;
+                    let mean =
+                        round.iter().map(|&n| at[n as usize][a]).sum::<f64>() / round.len().max(1) as f64;
                     let to = if round.is_empty() { old[a] } else { old[a] + SHARE * (mean - old[a]) };
                     to.clamp(first[a] - travel_mm, first[a] + travel_mm)
                 })

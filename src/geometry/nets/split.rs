@@ -148,8 +148,7 @@ impl<'a, S: Samples> Cells<'a, S> {
             base: vec![0; per_layer * (dims[2] + 1)],
             layers: Vec::new(),
         };
-        let (mut crossed, mut base) =
-            (std::mem::take(&mut cells.crossed), std::mem::take(&mut cells.base));
+        let (mut crossed, mut base) = (std::mem::take(&mut cells.crossed), std::mem::take(&mut cells.base));
         cells.layers = crossed
             .par_chunks_mut(per_layer)
             .zip(base.par_chunks_mut(per_layer))
@@ -249,12 +248,7 @@ impl<'a, S: Samples> Cells<'a, S> {
         }
     }
 
-    fn write_vertices(
-        &self,
-        k: usize,
-        place: &(impl Fn([f64; 3]) -> [f64; 3] + Sync),
-        out: &mut [[f64; 3]],
-    ) {
+    fn write_vertices(&self, k: usize, place: &(impl Fn([f64; 3]) -> [f64; 3] + Sync), out: &mut [[f64; 3]]) {
         let mut written = 0;
         let [ni, nj, nk] = self.dims;
         let mut crowded = self.layers[k].crowded.iter().peekable();
@@ -316,7 +310,8 @@ impl<'a, S: Samples> Cells<'a, S> {
                 (0..3).map(|x| (p[x] - q[x]).powi(2)).sum::<f64>()
             };
             // The shorter diagonal, in the place where the vertices lie.
-            let two = if apart(a, c) <= apart(b, d) { [[a, b, c], [a, c, d]] } else { [[a, b, d], [b, c, d]] };
+            let two =
+                if apart(a, c) <= apart(b, d) { [[a, b, c], [a, c, d]] } else { [[a, b, d], [b, c, d]] };
             for [p, q, r] in two {
                 out[written] = if from_inside != mirrors { [p, q, r] } else { [p, r, q] };
                 written += 1;

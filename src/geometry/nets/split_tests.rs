@@ -137,9 +137,7 @@ fn touching_bodies_are_joined_over_a_face_and_kept_apart_at_a_corner() {
 
 #[test]
 fn a_torus_has_one_handle_and_a_full_grid_is_capped_half_a_voxel_beyond() {
-    let values = sampled([40, 40, 16], |p| {
-        ((p[0] - 19.6).hypot(p[1] - 19.3) - 13.0).hypot(p[2] - 7.7) - 4.6
-    });
+    let values = sampled([40, 40, 16], |p| ((p[0] - 19.6).hypot(p[1] - 19.3) - 13.0).hypot(p[2] - 7.7) - 4.6);
     let torus = net_of([40, 40, 16], &values);
     sound(&torus);
     assert_eq!(mesh(&torus).euler_number(), 0);
