@@ -13,6 +13,9 @@
 //! Samples nearer to zero than `APART` of a neighbour across the surface are moved out to that, so that no
 //! crossing falls on a sample and no triangle loses its area.
 //!
+//! The bone's surface comes from [`split`], which moves no sample and is faster; the nets here stay for the implant's
+//! field, the milling picture and the air of the fixtures, and as oracle in the tests of [`split`].
+//!
 //! **Guarantees** Closed, even where the body leaves the grid (one outside sample stands beyond every face, and the
 //! cap lies half a voxel beyond the last sample); two triangles on every edge, one fan round every vertex;
 //! counter-clockwise from outside for a right-handed grid; the same bytes on any thread count.

@@ -9,8 +9,7 @@
 //!
 //! **Different from the paper** Inside corners are joined on every checkerboard face (thin bone stays whole), except
 //! where one sheet meets that face twice in both cells beside it: the quads of four edges would share an edge there.
-//! Such a face parts its inside corners, which gives both cells two sheets (Wenger, "Isosurfaces", CRC 2013,
-//! section 3.3 has the same two cases). The brute force over all 256 patterns in `loops` shows that this is enough.
+//! Such a face parts its inside corners, which gives both cells two sheets. The brute force over all 256 patterns in `loops` shows that this is enough.
 //! No sample is moved; a crossing keeps `APART` of a voxel from either sample.
 //!
 //! **Guarantees** As the parent module: closed (capped half a voxel beyond the grid), two triangles on every edge,
