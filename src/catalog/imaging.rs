@@ -10,7 +10,7 @@ use crate::formats;
 use crate::model::{Bone, BoneSurface, Scan, Watch};
 use crate::pipeline::{Board, FailureKind, Noun, Outputs, Stage, StageFailure};
 use crate::scan::{ScanParams, read_scan, read_scan_with_mask};
-use crate::surface::{SurfaceParams, extract_surface};
+use crate::surface::{Export, SurfaceParams, extract_surface};
 
 use super::work::{Work, failed, json_bytes};
 use super::{CaseInputs, CatalogError, PipelineFile};
@@ -114,7 +114,7 @@ impl SurfaceStage {
 
 impl Work for SurfaceStage {
     const ID: &'static str = "surface";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["scan", "bone"];
     type Out = BoneSurface;
     fn parameters(&self) -> Value {
@@ -130,6 +130,17 @@ impl Work for SurfaceStage {
         let surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;
         outputs.add("surface/bone.stl", formats::stl::stl_bytes(&surface.mesh));
+        for export in &self.0.exports {
+            let (path, bytes) = match export {
+                Export::Ply => ("surface/bone.ply", Ok(formats::ply::ply_shape_bytes(&surface.mesh))),
+                Export::Obj => ("surface/bone.obj", Ok(formats::obj::obj_bytes(&surface.mesh))),
+                Export::Threemf => {
+                    ("surface/bone.3mf", formats::threemf::threemf_bytes(&surface.mesh, "bone"))
+                }
+                Export::Glb => ("surface/bone.glb", formats::glb::glb_bytes(&surface.mesh, "bone")),
+            };
+            outputs.add(path, bytes.map_err(failed(FailureKind::Refused))?);
+        }
         outputs.add("surface/surface.json", json_bytes(&surface.facts));
         Ok(surface)
     }

@@ -55,3 +55,28 @@ pub fn ply_bytes<F: Frame>(
     }
     Ok(bytes)
 }
+
+/// Binary little-endian PLY of the shape alone, mm, with normals.
+pub fn ply_shape_bytes<F: Frame>(mesh: &Mesh<F>) -> Vec<u8> {
+    let mut head = String::from("ply\nformat binary_little_endian 1.0\n");
+    for word in frame_words::<F>().split(' ') {
+        head.push_str(&format!("comment {word}\n"));
+    }
+    head.push_str(&format!("element vertex {}\n", mesh.vertices.len()));
+    for name in ["x", "y", "z", "nx", "ny", "nz"] {
+        head.push_str(&format!("property float {name}\n"));
+    }
+    head.push_str(&format!(
+        "element face {}\nproperty list uchar int vertex_indices\nend_header\n",
+        mesh.triangles.len()
+    ));
+    let mut bytes = head.into_bytes();
+    for (v, n) in mesh.vertices.iter().zip(mesh.vertex_normals()) {
+        bytes.extend(v.iter().chain(&n).flat_map(|x| (*x as f32).to_le_bytes()));
+    }
+    for t in &mesh.triangles {
+        bytes.push(3);
+        bytes.extend(t.iter().flat_map(|v| (*v as i32).to_le_bytes()));
+    }
+    bytes
+}

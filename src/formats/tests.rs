@@ -97,6 +97,38 @@ fn a_ply_holds_places_colours_and_deviations() {
 }
 
 #[test]
+fn obj_and_ply_state_the_frame_and_hold_every_place() {
+    let text = String::from_utf8(obj::obj_bytes(&marker())).unwrap();
+    assert!(text.starts_with("# osteomill SPACE=LPS FRAME=patient UNIT=mm\n"));
+    assert_eq!(text.lines().filter(|l| l.starts_with("v ")).nth(2), Some("v -60.000000 20.000000 10.000000"));
+    assert_eq!(text.lines().rfind(|l| l.starts_with("f ")), Some("f 1 4 3"));
+    let bytes = ply::ply_shape_bytes(&marker());
+    let head = bytes.windows(11).position(|w| w == b"end_header\n").unwrap() + 11;
+    assert!(String::from_utf8_lossy(&bytes[..head]).contains("comment SPACE=LPS"));
+    assert_eq!(bytes.len(), head + 4 * 24 + 4 * 13);
+}
+
+#[test]
+fn a_glb_is_in_metres_with_left_still_left() {
+    let bytes = glb::glb_bytes(&marker(), "marker").unwrap();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!((&bytes[..4], word(4), word(8)), (&b"glTF"[..], 2, bytes.len()));
+    let json: serde_json::Value = serde_json::from_slice(&bytes[20..20 + word(12)]).unwrap();
+    let bin = 20 + word(12) + 8;
+    let place = |v: usize| -> [f32; 3] {
+        std::array::from_fn(|a| f32::from_le_bytes(bytes[bin + 12 * v + 4 * a..][..4].try_into().unwrap()))
+    };
+    // LPS (-60, 20, 10) mm: right stays -x, up is +y, the back is -z.
+    assert_eq!(place(2), [-0.06, 0.01, -0.02]);
+    assert_eq!(json["accessors"][0]["min"][0], f64::from(-0.06f32));
+    assert_eq!(json["asset"]["extras"]["frame"], "SPACE=LPS FRAME=patient UNIT=mm");
+    let turned = Mesh::<Patient>::new((0..4).map(|v| place(v).map(f64::from)).collect(), marker().triangles);
+    assert!((turned.volume_mm3() * 1e9 / marker().volume_mm3() - 1.0).abs() < 1e-5);
+    let empty = Mesh::<Patient>::new(vec![], vec![]);
+    assert!(glb::glb_bytes(&empty, "").unwrap_err().to_string().contains("no triangle"));
+}
+
+#[test]
 fn a_3mf_reads_back_in_millimetres_and_is_the_same_every_time() {
     let bytes = threemf::threemf_bytes(&marker(), "left < right & up").unwrap();
     assert_eq!(bytes, threemf::threemf_bytes(&marker(), "left < right & up").unwrap());
@@ -227,6 +259,9 @@ fn files_for_other_readers_are_written_where_asked() {
     out("left.nii.gz", &nifti::mask_nii_gz(&mask(true)).unwrap());
     out("right.raw", &mask(false).voxels);
     out("marker.3mf", &threemf::threemf_bytes(&marker(), "marker").unwrap());
+    out("marker-shape.ply", &ply::ply_shape_bytes(&marker()));
+    out("marker.obj", &obj::obj_bytes(&marker()));
+    out("marker.glb", &glb::glb_bytes(&marker(), "marker").unwrap());
     out("marker.stl", &stl::stl_bytes(&marker()));
     out("marker.ply", &ply::ply_bytes(&marker(), &[[9; 3]; 4], &[0.5; 4]).unwrap());
 }

@@ -13,12 +13,19 @@
 //! Samples nearer to zero than `APART` of a neighbour across the surface are moved out to that, so that no
 //! crossing falls on a sample and no triangle loses its area.
 //!
+//! The bone's surface comes from [`split`], which moves no sample and is faster; the nets here stay for the implant's
+//! field, the milling picture and the air of the fixtures, and as oracle in the tests of [`split`].
+//!
 //! **Guarantees** Closed, even where the body leaves the grid (one outside sample stands beyond every face, and the
 //! cap lies half a voxel beyond the last sample); two triangles on every edge, one fan round every vertex;
 //! counter-clockwise from outside for a right-handed grid; the same bytes on any thread count.
 //!
 //! **Limits** Sheets thinner than a voxel show only where a sample falls inside. Positions are computed in `f32`:
 //! 3e-5 voxel at index 512.
+
+mod loops;
+pub mod samples;
+pub mod split;
 
 use fast_surface_nets::ndshape::RuntimeShape;
 use fast_surface_nets::{SurfaceNetsBuffer, surface_nets};
@@ -326,5 +333,7 @@ fn is_crowded(signs: u8) -> bool {
     !(joined(signs) && joined(!signs))
 }
 
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;

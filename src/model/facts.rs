@@ -133,6 +133,23 @@ pub struct BoneFacts {
     pub findings: Vec<Finding>,
 }
 
+/// One connected piece of the bone's surface.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ShellFacts {
+    /// A closed hollow inside the bone, its surface facing in.
+    pub cavity: bool,
+    /// Triangles.
+    pub triangles: usize,
+    /// Area, mm².
+    pub area_mm2: f64,
+    /// Enclosed volume, mm³; negative for a cavity.
+    pub volume_mm3: f64,
+    /// Vertices − edges + triangles.
+    pub euler_number: i64,
+    /// Handles: (2 − Euler number) / 2.
+    pub genus: i64,
+}
+
 /// `surface/surface.json`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SurfaceFacts {
@@ -154,8 +171,14 @@ pub struct SurfaceFacts {
     pub volume_mm3: f64,
     /// Area of the caps where bone leaves the scan, per face of the scan (-i, +i, -j, +j, -k, +k), mm².
     pub cap_area_mm2: [f64; 6],
-    /// Voxel corners whose value was nudged so that ambiguous cells close two-manifold.
-    pub nudged_voxels: usize,
+    /// Cells through which more than one sheet passes; each sheet has a vertex of its own, no sample is moved.
+    pub split_cells: usize,
+    /// Checkerboard faces between voxels where the bone was parted; on all others it is joined.
+    pub parted_faces: usize,
+    /// Every shell kept, largest area first.
+    pub shells: Vec<ShellFacts>,
+    /// Volume lost by relaxation over the area before it, mm; 0 without relaxation.
+    pub relaxation_shrinkage_mm: f64,
     /// Findings.
     pub findings: Vec<Finding>,
 }

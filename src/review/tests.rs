@@ -325,7 +325,10 @@ fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
         area_mm2: 1e4,
         volume_mm3: 1e5,
         cap_area_mm2: [0.0; 6],
-        nudged_voxels: 0,
+        split_cells: 0,
+        parted_faces: 0,
+        shells: Vec::new(),
+        relaxation_shrinkage_mm: 0.0,
         findings: Vec::new(),
     };
     let defects = DefectFacts {

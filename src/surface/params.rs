@@ -14,6 +14,27 @@ pub struct SurfaceToml {
     pub cavity_mm3_min: f64,
     /// Cap at the top or a side of the scan above which somebody must look; the bottom is only noted.
     pub cap_mm2_max: f64,
+    /// Sweeps of relaxation; 0 leaves every vertex where the field puts it.
+    pub relaxation_sweeps: usize,
+    /// How far relaxation may move a vertex along each patient axis.
+    pub vertex_travel_mm_max: f64,
+    /// Further files of the same surface beside `surface/bone.stl`.
+    pub exports: Vec<Export>,
+}
+
+/// A format of `surface.exports`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Export {
+    /// Binary PLY with normals.
+    Ply,
+    /// Wavefront OBJ.
+    Obj,
+    /// 3MF core.
+    #[serde(rename = "3mf")]
+    Threemf,
+    /// glTF 2.0, binary.
+    Glb,
 }
 
 /// What the room works with: [`SurfaceToml`] whose numbers make sense.
@@ -48,6 +69,8 @@ impl TryFrom<SurfaceToml> for SurfaceParams {
         check("fragment_mm3_min", t.fragment_mm3_min, 1e5)?;
         check("cavity_mm3_min", t.cavity_mm3_min, 1e5)?;
         check("cap_mm2_max", t.cap_mm2_max, 1e5)?;
+        check("relaxation_sweeps", t.relaxation_sweeps as f64, 200.0)?;
+        check("vertex_travel_mm_max", t.vertex_travel_mm_max, 5.0)?;
         Ok(Self(t))
     }
 }

@@ -58,7 +58,7 @@ fn ball(c: [f64; 3], r: f64) -> impl Fn([f64; 3]) -> f64 {
 fn every_vertex_of_a_ball_lies_on_it_to_a_twentieth_of_a_voxel() {
     let (v, bone) = scanned(grid([60, 50, 44], [0.5, 0.6, 0.7], UPRIGHT), ball([14.9, 15.2, 15.1], 12.0));
     let s = extract_surface(&v, &bone, &params(), &crate::model::Silent).expect("a ball");
-    assert_eq!((s.facts.pieces, s.facts.euler_number, s.facts.nudged_voxels), (1, 2, 0));
+    assert_eq!((s.facts.pieces, s.facts.euler_number, s.facts.split_cells), (1, 2, 0));
     for p in &s.mesh.vertices {
         let off = ball([17.9, 8.2, 26.1], 12.0)(*p);
         // 0.05 of 0.6 mm: the chord of a cell and the curve of the field between samples.
@@ -131,4 +131,42 @@ fn an_empty_mask_and_a_foreign_one_are_errors() {
     assert!(matches!(extract_surface(&v, &bone, &params(), &crate::model::Silent), Err(SurfaceError::Empty)));
     bone.mask.grid.spacing_mm[0] = 0.6;
     assert!(matches!(extract_surface(&v, &bone, &params(), &crate::model::Silent), Err(SurfaceError::Grids)));
+}
+
+#[test]
+fn relaxation_stays_within_its_travel_and_states_how_far_it_shrinks_a_ball() {
+    let (v, bone) = scanned(grid([60; 3], [0.5; 3], UPRIGHT), ball([14.9, 15.2, 15.1], 10.0));
+    let with = |sweeps: usize, travel_mm: f64| {
+        let mut table = crate::surface::SurfaceToml::from(params());
+        (table.relaxation_sweeps, table.vertex_travel_mm_max) = (sweeps, travel_mm);
+        let params = SurfaceParams::try_from(table).expect("in range");
+        extract_surface(&v, &bone, &params, &crate::model::Silent).expect("a ball")
+    };
+    let (none, twelve, held) = (with(0, 0.2), with(12, 0.2), with(12, 0.01));
+    assert_eq!(none.facts.relaxation_shrinkage_mm, 0.0);
+    let lost_mm = twelve.facts.relaxation_shrinkage_mm;
+    println!("twelve sweeps shrink a ball of 10 mm by {lost_mm:.4} mm");
+    // A sweep moves a vertex by half of h²/2r·(mean squared distance of neighbours in units of h², about 1.3).
+    let expected_mm = 12.0 * 0.5 * 1.3 * 0.25 / 20.0;
+    assert!((0.5..1.5).contains(&(lost_mm / expected_mm)), "{lost_mm} against {expected_mm}");
+    assert!(held.facts.relaxation_shrinkage_mm < 0.0174);
+    for (p, q) in held.mesh.vertices.iter().zip(&none.mesh.vertices) {
+        assert!((0..3).all(|a| (p[a] - q[a]).abs() <= 0.01 + 1e-12));
+    }
+}
+
+#[test]
+fn every_shell_says_its_handles_and_whether_it_is_a_cavity() {
+    let body = |p: [f64; 3]| {
+        let ring = ((p[0] - 16.0).hypot(p[1] - 16.0) - 10.0).hypot(p[2] - 8.0) - 3.6;
+        ring.min(ball([16.0, 16.0, 24.0], 8.0)(p).max(-ball([16.0, 16.0, 24.0], 4.0)(p)))
+    };
+    let (v, bone) = scanned(grid([66, 66, 68], [0.5; 3], UPRIGHT), body);
+    let s = extract_surface(&v, &bone, &params(), &crate::model::Silent).expect("two bodies");
+    let mut shells: Vec<(bool, i64, i64)> =
+        s.facts.shells.iter().map(|s| (s.cavity, s.euler_number, s.genus)).collect();
+    shells.sort_unstable();
+    assert_eq!(shells, [(false, 0, 1), (false, 2, 0), (true, 2, 0)]);
+    assert_eq!(s.facts.euler_number, s.facts.shells.iter().map(|s| s.euler_number).sum::<i64>());
+    assert!(s.facts.shells.iter().all(|s| s.cavity == (s.volume_mm3 < 0.0)));
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::geometry::random::Random;
 use crate::model::{Mesh, Part};
 
-fn sampled(dims: [usize; 3], f: impl Fn([f64; 3]) -> f64) -> Vec<f32> {
+pub(super) fn sampled(dims: [usize; 3], f: impl Fn([f64; 3]) -> f64) -> Vec<f32> {
     let mut values = Vec::new();
     for k in 0..dims[2] {
         for j in 0..dims[1] {
@@ -23,7 +23,7 @@ fn mesh(net: &Net) -> Mesh<Part> {
 }
 
 /// One closed fan of triangles round every vertex.
-fn fans_are_single(net: &Net) -> bool {
+pub(super) fn fans_are_single(net: &Net) -> bool {
     let mut round: Vec<Vec<[u32; 2]>> = vec![Vec::new(); net.vertices.len()];
     for t in &net.triangles {
         for c in 0..3 {
@@ -44,7 +44,7 @@ fn fans_are_single(net: &Net) -> bool {
     })
 }
 
-fn noise(seed: u64, dims: [usize; 3]) -> Vec<f32> {
+pub(super) fn noise(seed: u64, dims: [usize; 3]) -> Vec<f32> {
     let mut r = Random::new(seed);
     (0..dims.iter().product()).map(|_| r.normal() as f32).collect()
 }
