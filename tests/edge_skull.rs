@@ -178,13 +178,14 @@ fn check(spacing_mm: f64) -> Option<[[f64; 3]; 2]> {
 #[test]
 fn a_skull_scanned_at_one_millimetre_comes_out_near_its_mesh() {
     let Some([_, thick]) = check(1.0) else { return };
-    // A tenth of a voxel in the mean; three tenths at P95, where edges are sharper than the voxels.
-    assert!(thick[0].abs() < 0.1 && thick[2] < 0.3, "{thick:?}");
+    // Measured 0.016 and 0.126: a twentieth of a voxel in the mean, a fifth at P95, where edges are sharper than voxels.
+    assert!(thick[0].abs() < 0.05 && thick[2] < 0.2, "{thick:?}");
 }
 
 #[test]
 #[ignore = "long: run by tests/long.sh"]
 fn a_skull_scanned_at_half_a_millimetre_comes_out_near_its_mesh() {
     let Some([_, thick]) = check(0.45) else { return };
-    assert!(thick[0].abs() < 0.05 && thick[2] < 0.2, "{thick:?}");
+    // Measured 0.011 and 0.094.
+    assert!(thick[0].abs() < 0.03 && thick[2] < 0.15, "{thick:?}");
 }

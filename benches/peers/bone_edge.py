@@ -1,4 +1,5 @@
-"""Writes docs/bone-edge.md and docs/bone-edge.png from what the edge tests print.
+"""Writes docs/bone-edge.md and docs/bone-edge.png from what the edge tests print; the skull's table in the text is that
+of tests/edge_skull.rs and is changed by hand.
 
     cargo test --release --test edge -- --include-ignored --nocapture --test-threads 1 > edge.log
     python3 benches/peers/bone_edge.py edge.log docs
@@ -30,6 +31,16 @@ face, and "there" is the wall's area that was found, as a share: below 1 a wall 
 Why it is not the default: on a real skull (`cranium`, 0.957 x 0.957 x 1.5 mm, blur 0.78 mm) 23 % of the boundary is
 thin; correction takes 1.1 % of the enclosed volume away and changes the Euler number from -570 to -576, but its largest
 single step is 1.19 mm, and no truth is at hand to say whether that place is thin bone or soft bone.
+
+A real skull's mesh, voxelised, blurred by 0.5 mm with noise of 20 HU (`tests/edge_skull.rs`), half-maximum, distance of
+the surface from the mesh, outward positive:
+
+| voxel, mm | where | mean, mm | mean size, mm | P95 of sizes, mm |
+|--:|---|--:|--:|--:|
+| 0.45 | all | +0.014 | 0.037 | 0.109 |
+| 0.45 | bone thicker than 3 FWHM | +0.011 | 0.034 | 0.094 |
+| 1.0 | all | +0.019 | 0.049 | 0.142 |
+| 1.0 | bone thicker than 3 FWHM | +0.016 | 0.045 | 0.126 |
 
 ![bias against thickness](bone-edge.png)
 
