@@ -138,7 +138,7 @@ fn search(what: &str, bytes: &[u8], words: &[Vec<u8>]) {
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("a sound zip");
         for n in 0..archive.len() {
             let mut entry = archive.by_index(n).expect("listed");
-            let name = entry.name().to_owned();
+            let name = entry.name().expect("a name in UTF-8").to_string();
             let plain = unpacked(&mut entry).expect("a sound entry");
             search(
                 &format!("{what}, entry {n}"),
