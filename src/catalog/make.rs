@@ -31,7 +31,7 @@ impl PlanStage {
 
 impl Work for PlanStage {
     const ID: &'static str = "plan";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const NEEDS: &'static [&'static str] = &["implant"];
     type Out = Vec<Plan>;
     fn parameters(&self) -> Value {

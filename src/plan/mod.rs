@@ -32,8 +32,10 @@ pub use params::{PlanParams, PlanToml};
 pub use shop::{read_shop, read_shop_folder, shipped_shop};
 
 use crate::geometry::Bvh;
-use crate::geometry::outline::{RimPlace, outline_xy, perimeter_mm, rim_places};
-use crate::model::{Finding, Implant, Part, Plan, Severity, Shop};
+use crate::geometry::outline::{
+    RimPlace, outline_xy, perimeter_mm, rim_places, signed_distance_to_outline_mm,
+};
+use crate::model::{Finding, Implant, Mesh, Part, Plan, Severity, Shop};
 
 /// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +140,7 @@ struct Shape {
     max_mm: [f64; 3],
     rim: Vec<RimPlace>,
     perimeter_mm: f64,
-    /// Lowest and highest of the rim's upper end.
+    /// Lowest place of the rim that faces up, and the highest of its upper end.
     rim_z_min_mm: f64,
     rim_z_max_mm: f64,
     /// Highest place that looks at the bone: the bottom of the bowl.
@@ -175,12 +177,28 @@ impl Shape {
             min_mm,
             max_mm,
             perimeter_mm: perimeter_mm(&outline),
-            rim_z_min_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::INFINITY, f64::min),
+            rim_z_min_mm: lowest_edge_mm(mesh, &outline, &rim),
             rim_z_max_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::NEG_INFINITY, f64::max),
             rim,
             bowl_z_max_mm,
         })
     }
+}
+
+/// How far inside the outline what faces up still belongs to the rim's wall, mm: an upright wall's facets lean both ways
+/// by the roughness of the mesh, and the tool that rounds the part from the outer side must pass the lowest of them.
+const EDGE_BAND_MM: f64 = 1.5;
+
+/// Lowest place of the rim that faces up, part z: where the rim's wall ends outwards, or lower where it stands upright.
+fn lowest_edge_mm(mesh: &Mesh<Part>, outline: &[[f64; 2]], rim: &[RimPlace]) -> f64 {
+    let outer = rim.iter().map(|r| r.z_top_mm).fold(f64::INFINITY, f64::min);
+    (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z > 0.0).flat_map(|t| mesh.corners(t)).fold(
+        outer,
+        |low, c| {
+            let beside = || signed_distance_to_outline_mm(outline, [c.x, c.y]).abs() <= EDGE_BAND_MM;
+            if c.z < low && beside() { c.z } else { low }
+        },
+    )
 }
 
 /// How `implant` is made from what is in `shop`.
