@@ -316,6 +316,7 @@ pub fn bone_surface(mesh: Mesh<Patient>) -> BoneSurface {
         area_mm2: mesh.area_mm2(),
         volume_mm3: mesh.volume_mm3(),
         cap_area_mm2: [0.0; 6],
+        nudged_voxels: 0,
         split_cells: 0,
         parted_faces: 0,
         shells: Vec::new(),

@@ -171,6 +171,8 @@ pub struct SurfaceFacts {
     pub volume_mm3: f64,
     /// Area of the caps where bone leaves the scan, per face of the scan (-i, +i, -j, +j, -k, +k), mm².
     pub cap_area_mm2: [f64; 6],
+    /// Samples moved across the surface so that ambiguous cells hold one sheet.
+    pub nudged_voxels: usize,
     /// Cells through which more than one sheet passes; each sheet has a vertex of its own, no sample is moved.
     pub split_cells: usize,
     /// Checkerboard faces between voxels where the bone was parted; on all others it is joined.

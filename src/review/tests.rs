@@ -325,6 +325,7 @@ fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
         area_mm2: 1e4,
         volume_mm3: 1e5,
         cap_area_mm2: [0.0; 6],
+        nudged_voxels: 0,
         split_cells: 0,
         parted_faces: 0,
         shells: Vec::new(),

@@ -3,12 +3,14 @@
 //! **In** [`Volume`] (HU) and [`Bone`] on one grid. **Out** [`BoneSurface`]: `Mesh<Patient>`, mm, normals out of
 //! the bone.
 //!
-//! **Method** Surface nets ([`crate::geometry::nets::split`]) of the field `level_hu` − HU, which is zero at the local
+//! **Method** Surface nets ([`crate::geometry::nets`]) of the field `level_hu` − HU, which is zero at the local
 //! half-maximum; voxels more than two beyond the kept piece, and other pieces, count as outside. The place
 //! between voxels comes from the field; `relaxation_sweeps` of [`relax`] may follow, and need not.
 //!
-//! **Different from the paper** No relaxation unless asked for. Every sheet of a cell has its own vertex; bone is
-//! joined where its voxels meet at an edge, so thin bridges stay whole. Fragments and closed cavities below a volume are dropped and said.
+//! **Different from the paper** No relaxation unless asked for. Where two sheets pass through a cell, `split` gives each
+//! its own vertex ([`crate::geometry::nets::split`]) and `nudge` moves samples until one is left; either joins bone
+//! where its voxels meet at an edge, so thin bridges stay whole. Fragments and closed cavities below a volume are
+//! dropped and said.
 //!
 //! **Guarantees** Closed, also where bone leaves the scan: capped half a voxel beyond the last sample, the caps'
 //! area per face of the scan reported. Two triangles on every edge. The same bytes on any thread count.
@@ -21,12 +23,13 @@ mod relax;
 #[cfg(test)]
 mod tests;
 
-pub use params::{Export, SurfaceParams, SurfaceToml};
+pub use params::{Ambiguous, Export, SurfaceParams, SurfaceToml};
 use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::geometry::nets::samples::Signed;
 use crate::geometry::nets::split::split_net;
+use crate::geometry::nets::{Nudge, surface_net};
 use crate::model::{
     Bone, BoneSurface, Finding, Grid, Mesh, Patient, Point, Severity, ShellFacts, SurfaceFacts, Volume, Watch,
 };
@@ -84,9 +87,23 @@ pub fn extract_surface(
     }
     let place =
         |v: [f64; 3]| grid.patient_from_index(std::array::from_fn(|a| v[a] + field.first[a] as f64)).mm;
-    let net = split_net(&Signed::new(field.dims, &field.values), place, grid.handedness() < 0.0);
+    let left_handed = grid.handedness() < 0.0;
+    let mut counts = Counts::default();
+    let whole: Mesh<Patient> = match params.ambiguous_cells {
+        Ambiguous::Split => {
+            let net = split_net(&Signed::new(field.dims, &field.values), place, left_handed);
+            (counts.split, counts.parted) = (net.split_cells, net.parted_faces);
+            Mesh::new(net.vertices, net.triangles)
+        }
+        Ambiguous::Nudge => {
+            let net = surface_net(field.dims, &field.values, Nudge::GrowInside);
+            counts.nudged = net.nudged;
+            let turned = |t: &[u32; 3]| if left_handed { [t[0], t[2], t[1]] } else { *t };
+            let vertices = net.vertices.iter().map(|&v| place(v)).collect();
+            Mesh::new(vertices, net.triangles.iter().map(turned).collect())
+        }
+    };
     watch.progress(2, 3);
-    let whole: Mesh<Patient> = Mesh::new(net.vertices, net.triangles);
     let kept = sort_pieces(&whole, params);
     if kept.triangles.is_empty() {
         return Err(SurfaceError::OnlyFragments { pieces: kept.seen, min_mm3: params.fragment_mm3_min });
@@ -119,13 +136,22 @@ pub fn extract_surface(
         area_mm2: mesh.area_mm2(),
         volume_mm3: mesh.volume_mm3(),
         cap_area_mm2,
-        split_cells: net.split_cells,
-        parted_faces: net.parted_faces,
+        nudged_voxels: counts.nudged,
+        split_cells: counts.split,
+        parted_faces: counts.parted,
         shells: kept.shells,
         relaxation_shrinkage_mm,
         findings,
     };
     Ok(BoneSurface { mesh, facts })
+}
+
+/// What was done about ambiguous cells.
+#[derive(Default)]
+struct Counts {
+    nudged: usize,
+    split: usize,
+    parted: usize,
 }
 
 /// What is left of the pieces.

@@ -14,12 +14,24 @@ pub struct SurfaceToml {
     pub cavity_mm3_min: f64,
     /// Cap at the top or a side of the scan above which somebody must look; the bottom is only noted.
     pub cap_mm2_max: f64,
+    /// What becomes of cells that two sheets pass through.
+    pub ambiguous_cells: Ambiguous,
     /// Sweeps of relaxation; 0 leaves every vertex where the field puts it.
     pub relaxation_sweeps: usize,
     /// How far relaxation may move a vertex along each patient axis.
     pub vertex_travel_mm_max: f64,
     /// Further files of the same surface beside `surface/bone.stl`.
     pub exports: Vec<Export>,
+}
+
+/// What becomes of cells that two sheets of the surface pass through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ambiguous {
+    /// Each sheet gets its own vertex; no sample moves.
+    Split,
+    /// The cheapest samples are moved just across the surface, so that one sheet is left.
+    Nudge,
 }
 
 /// A format of `surface.exports`.

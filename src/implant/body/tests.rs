@@ -57,6 +57,7 @@ fn bone(extra: impl Fn(Vector3<f64>) -> f64) -> BoneSurface {
         area_mm2: mesh.area_mm2(),
         volume_mm3: mesh.volume_mm3(),
         cap_area_mm2: [0.0; 6],
+        nudged_voxels: 0,
         split_cells: 0,
         parted_faces: 0,
         shells: Vec::new(),

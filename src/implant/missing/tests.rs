@@ -139,6 +139,7 @@ fn no_surface() -> BoneSurface {
             area_mm2: 0.0,
             volume_mm3: 0.0,
             cap_area_mm2: [0.0; 6],
+            nudged_voxels: 0,
             split_cells: 0,
             parted_faces: 0,
             shells: Vec::new(),
