@@ -517,7 +517,18 @@ fn files_made_to_break_readers_are_refused_with_a_reason() {
                     entry.depth(),
                     outcome.as_ref().map(|s| s.facts.slices).map_err(ToString::to_string)
                 );
-                assert!(outcome.is_err(), "none of these is an even stack of slices");
+                // Four tilted slices at even steps are a stack, and a short one.
+                let tilted = entry.path().components().any(|c| c.as_os_str() == "gantrytilting");
+                match outcome {
+                    Ok(scan) => {
+                        assert!(tilted, "none of the others is an even stack of slices");
+                        let reviewed = |id: &str| {
+                            scan.facts.findings.iter().any(|f| f.id == id && f.severity == Severity::Review)
+                        };
+                        assert!(reviewed("tilt") && reviewed("coverage"), "{:?}", scan.facts.findings);
+                    }
+                    Err(e) => assert!(!e.to_string().is_empty()),
+                }
             }
         }
     }
