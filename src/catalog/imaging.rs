@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::bone::{BoneParams, bone_of_mask, segment_bone};
 use crate::formats;
-use crate::model::{Bone, BoneSurface, Scan, Watch};
+use crate::model::{Bone, BoneSurface, ExportedFacts, Finding, Scan, Severity, Watch};
 use crate::pipeline::{Board, FailureKind, Noun, Outputs, Stage, StageFailure};
 use crate::scan::{ScanParams, read_scan, read_scan_with_mask};
-use crate::surface::{Export, SurfaceParams, extract_surface};
+use crate::surface::{Export, SurfaceParams, decimated, extract_surface};
 
 use super::work::{Work, failed, json_bytes};
 use super::{CaseInputs, CatalogError, PipelineFile};
@@ -127,17 +127,34 @@ impl Work for SurfaceStage {
         watch: &dyn Watch,
     ) -> Result<BoneSurface, StageFailure> {
         let scan: &Scan = board.get("scan");
-        let surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
+        let mut surface = extract_surface(&scan.volume, board.get("bone"), &self.0, watch)
             .map_err(failed(FailureKind::Refused))?;
         outputs.add("surface/bone.stl", formats::stl::stl_bytes(&surface.mesh));
+        let fewer = if self.0.exports.is_empty() || self.0.decimate_mm == 0.0 {
+            None
+        } else {
+            watch.note("fewer triangles for the further files");
+            let fewer = decimated(&surface.mesh, self.0.decimate_mm);
+            if fewer.is_none() {
+                let message = format!(
+                    "no surface of fewer triangles stayed within surface.decimate_mm = {} mm; the further files hold all",
+                    self.0.decimate_mm
+                );
+                surface.facts.findings.push(Finding::new("not-decimated", Severity::Note, message));
+            }
+            fewer
+        };
+        surface.facts.exported = fewer.as_ref().map(|f| ExportedFacts {
+            triangles: f.mesh.triangles.len(),
+            deviation_mm_max: f.deviation_mm_max,
+        });
+        let shown = fewer.as_ref().map_or(&surface.mesh, |f| &f.mesh);
         for export in &self.0.exports {
             let (path, bytes) = match export {
-                Export::Ply => ("surface/bone.ply", Ok(formats::ply::ply_shape_bytes(&surface.mesh))),
-                Export::Obj => ("surface/bone.obj", Ok(formats::obj::obj_bytes(&surface.mesh))),
-                Export::Threemf => {
-                    ("surface/bone.3mf", formats::threemf::threemf_bytes(&surface.mesh, "bone"))
-                }
-                Export::Glb => ("surface/bone.glb", formats::glb::glb_bytes(&surface.mesh, "bone")),
+                Export::Ply => ("surface/bone.ply", Ok(formats::ply::ply_shape_bytes(shown))),
+                Export::Obj => ("surface/bone.obj", Ok(formats::obj::obj_bytes(shown))),
+                Export::Threemf => ("surface/bone.3mf", formats::threemf::threemf_bytes(shown, "bone")),
+                Export::Glb => ("surface/bone.glb", formats::glb::glb_bytes(shown, "bone")),
             };
             outputs.add(path, bytes.map_err(failed(FailureKind::Refused))?);
         }

@@ -321,6 +321,7 @@ pub fn bone_surface(mesh: Mesh<Patient>) -> BoneSurface {
         parted_faces: 0,
         shells: Vec::new(),
         relaxation_shrinkage_mm: 0.0,
+        exported: None,
         findings: Vec::new(),
     };
     BoneSurface { mesh, facts }

@@ -150,6 +150,15 @@ pub struct ShellFacts {
     pub genus: i64,
 }
 
+/// A surface with fewer triangles for files that people look at.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ExportedFacts {
+    /// Its triangles.
+    pub triangles: usize,
+    /// Largest distance between it and the surface, either way, mm.
+    pub deviation_mm_max: f64,
+}
+
 /// `surface/surface.json`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SurfaceFacts {
@@ -181,6 +190,8 @@ pub struct SurfaceFacts {
     pub shells: Vec<ShellFacts>,
     /// Volume lost by relaxation over the area before it, mm; 0 without relaxation.
     pub relaxation_shrinkage_mm: f64,
+    /// The surface of the further files where it has fewer triangles; absent where it is this one.
+    pub exported: Option<ExportedFacts>,
     /// Findings.
     pub findings: Vec<Finding>,
 }

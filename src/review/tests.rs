@@ -330,6 +330,7 @@ fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
         parted_faces: 0,
         shells: Vec::new(),
         relaxation_shrinkage_mm: 0.0,
+        exported: None,
         findings: Vec::new(),
     };
     let defects = DefectFacts {

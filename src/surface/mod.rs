@@ -17,12 +17,14 @@
 //!
 //! **Limits** Walls thinner than a voxel may be lost or perforated. Triangles are as fine as the voxels.
 
+mod decimate;
 mod field;
 mod params;
 mod relax;
 #[cfg(test)]
 mod tests;
 
+pub use decimate::{Decimated, decimated};
 pub use params::{Ambiguous, Export, SurfaceParams, SurfaceToml};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -141,6 +143,7 @@ pub fn extract_surface(
         parted_faces: counts.parted,
         shells: kept.shells,
         relaxation_shrinkage_mm,
+        exported: None,
         findings,
     };
     Ok(BoneSurface { mesh, facts })

@@ -20,6 +20,8 @@ pub struct SurfaceToml {
     pub relaxation_sweeps: usize,
     /// How far relaxation may move a vertex along each patient axis.
     pub vertex_travel_mm_max: f64,
+    /// How far the surface of those further files may lie from this one; 0 keeps every triangle.
+    pub decimate_mm: f64,
     /// Further files of the same surface beside `surface/bone.stl`.
     pub exports: Vec<Export>,
 }
@@ -83,6 +85,7 @@ impl TryFrom<SurfaceToml> for SurfaceParams {
         check("cap_mm2_max", t.cap_mm2_max, 1e5)?;
         check("relaxation_sweeps", t.relaxation_sweeps as f64, 200.0)?;
         check("vertex_travel_mm_max", t.vertex_travel_mm_max, 5.0)?;
+        check("decimate_mm", t.decimate_mm, 5.0)?;
         Ok(Self(t))
     }
 }

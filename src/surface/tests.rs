@@ -170,3 +170,85 @@ fn every_shell_says_its_handles_and_whether_it_is_a_cavity() {
     assert_eq!(s.facts.euler_number, s.facts.shells.iter().map(|s| s.euler_number).sum::<i64>());
     assert!(s.facts.shells.iter().all(|s| s.cavity == (s.volume_mm3 < 0.0)));
 }
+
+#[test]
+fn a_ball_has_the_same_surface_whatever_becomes_of_ambiguous_cells() {
+    let (v, bone) = scanned(grid([60, 50, 44], [0.5, 0.6, 0.7], UPRIGHT), ball([14.9, 15.2, 15.1], 12.0));
+    let text = include_str!("../../pipelines/cranial-peek.toml");
+    let split = text.replace("ambiguous_cells = \"nudge\"", "ambiguous_cells = \"split\"");
+    assert_ne!(text, split, "the shipped table says nudge");
+    #[derive(serde::Deserialize)]
+    struct File {
+        surface: SurfaceParams,
+    }
+    let of = |text: &str| {
+        let params = toml::from_str::<File>(text).expect("valid").surface;
+        extract_surface(&v, &bone, &params, &crate::model::Silent).expect("a ball")
+    };
+    let (nudged, split) = (of(text), of(&split));
+    // No cell of a ball is ambiguous: only the order of vertices and rounding in f32 differ.
+    assert_eq!((nudged.facts.nudged_voxels, split.facts.split_cells), (0, 0));
+    assert_eq!(
+        (nudged.facts.triangles, nudged.facts.vertices),
+        (split.facts.triangles, split.facts.vertices)
+    );
+    assert!((nudged.facts.volume_mm3 / split.facts.volume_mm3 - 1.0).abs() < 1e-5);
+}
+
+/// Triangles kept, and the distance measured.
+fn fewer(mesh: &Mesh<Patient>, bound_mm: f64) -> (Mesh<Patient>, f64) {
+    let d = decimated(mesh, bound_mm).expect("within the bound");
+    assert!(d.deviation_mm_max <= bound_mm, "{}", d.deviation_mm_max);
+    assert!(d.mesh.is_closed_two_manifold());
+    (d.mesh, d.deviation_mm_max)
+}
+
+#[test]
+fn a_decimated_ball_stays_a_ball_within_the_bound() {
+    let (v, bone) = scanned(grid([60, 50, 44], [0.5, 0.6, 0.7], UPRIGHT), ball([14.9, 15.2, 15.1], 12.0));
+    let s = extract_surface(&v, &bone, &params(), &crate::model::Silent).expect("a ball");
+    let mut before = s.mesh.triangles.len();
+    for bound_mm in [0.05, 0.2] {
+        let (mesh, off_mm) = fewer(&s.mesh, bound_mm);
+        println!(
+            "{bound_mm} mm: {} of {} triangles, {off_mm:.4} mm off",
+            mesh.triangles.len(),
+            s.mesh.triangles.len()
+        );
+        assert!(mesh.triangles.len() < before, "a looser bound keeps fewer");
+        before = mesh.triangles.len();
+        assert_eq!(mesh.euler_number(), 2);
+        // Nowhere farther off than the bound: the shell of that thickness is the most that can be lost.
+        assert!((mesh.volume_mm3() - s.mesh.volume_mm3()).abs() <= bound_mm * s.mesh.area_mm2());
+        let (again, _) = fewer(&s.mesh, bound_mm);
+        assert_eq!((mesh.vertices, mesh.triangles), (again.vertices, again.triangles), "the same bytes");
+    }
+    assert!(before * 4 < s.mesh.triangles.len(), "{before} of {}", s.mesh.triangles.len());
+}
+
+#[test]
+fn a_decimated_ring_keeps_its_hole_and_a_wall_both_its_faces() {
+    let ring = |p: [f64; 3]| {
+        let rho = (p[0] - 15.0).hypot(p[1] - 15.0) - 8.0;
+        rho.hypot(p[2] - 15.0) - 3.0
+    };
+    let (v, bone) = scanned(grid([60, 50, 44], [0.5, 0.6, 0.7], UPRIGHT), ring);
+    let s = extract_surface(&v, &bone, &params(), &crate::model::Silent).expect("a ring");
+    assert_eq!(fewer(&s.mesh, 0.2).0.euler_number(), 0, "one handle");
+    // 2 mm thick, some 24 mm square.
+    let wall = |p: [f64; 3]| {
+        let q = [(p[0] - 15.0).abs() - 12.0, (p[1] - 15.0).abs() - 12.0, (p[2] - 15.0).abs() - 1.0];
+        q.into_iter().fold(f64::NEG_INFINITY, f64::max)
+    };
+    let (v, bone) = scanned(grid([60, 50, 44], [0.5, 0.6, 0.7], UPRIGHT), wall);
+    let s = extract_surface(&v, &bone, &params(), &crate::model::Silent).expect("a wall");
+    let (mesh, _) = fewer(&s.mesh, 0.1);
+    assert_eq!(mesh.euler_number(), 2);
+    // Flat faces need few triangles; the rounded edges all the others.
+    assert!(
+        mesh.triangles.len() * 8 < s.mesh.triangles.len(),
+        "{} of {}",
+        mesh.triangles.len(),
+        s.mesh.triangles.len()
+    );
+}

@@ -62,6 +62,7 @@ fn bone(extra: impl Fn(Vector3<f64>) -> f64) -> BoneSurface {
         parted_faces: 0,
         shells: Vec::new(),
         relaxation_shrinkage_mm: 0.0,
+        exported: None,
         findings: vec![],
     };
     BoneSurface { mesh, facts }

@@ -144,6 +144,7 @@ fn no_surface() -> BoneSurface {
             parted_faces: 0,
             shells: Vec::new(),
             relaxation_shrinkage_mm: 0.0,
+            exported: None,
             findings: Vec::new(),
         },
     }
