@@ -5,7 +5,7 @@
 //!
 //! **Method** Surface nets ([`crate::geometry::nets`]) of the field `level_hu` − HU, which is zero at the local
 //! half-maximum; voxels more than two beyond the kept piece, and other pieces, count as outside. The place
-//! between voxels comes from the field; `relaxation_sweeps` of [`relax`] may follow, and need not.
+//! between voxels comes from the field; `relaxation_sweeps` (`relax.rs`) may follow, and need not.
 //!
 //! **Different from the paper** No relaxation unless asked for. Where two sheets pass through a cell, `split` gives each
 //! its own vertex ([`crate::geometry::nets::split`]) and `nudge` moves samples until one is left; either joins bone
