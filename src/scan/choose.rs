@@ -12,14 +12,17 @@ use super::stack::axes_of;
 use super::study::{Folder, pseudonym};
 
 /// Why a series is not one to plan on by its headers alone; `None` where it is. `named` is true for a series the
-/// user asked for: what only the choice among series forbids is then let through.
-pub fn unfit(headers: &[&Header], named: bool) -> Option<String> {
+/// user asked for: what only the choice among series forbids is then let through. `any_modality` is true where a mask
+/// stands in for the bone: MR is then let through, lying as it may.
+pub fn unfit(headers: &[&Header], named: bool, any_modality: bool) -> Option<String> {
     let h = headers[0];
     let has = |what: &str| headers.iter().any(|h| h.image_type.iter().any(|t| t.eq_ignore_ascii_case(what)));
     let kind = match h.modality.as_str() {
         "CT" => None,
+        "MR" if any_modality => None,
         "" => Some("its modality is missing, not CT".to_owned()),
-        "MR" => Some("its modality is MR, not CT: magnetic resonance has no HU and shows no bone".to_owned()),
+        "MR" => Some("its modality is MR, not CT: magnetic resonance has no HU and shows no bone; with --mask it can be planned on"
+            .to_owned()),
         "SR" => Some("its modality is SR, not CT: a report, such as of the dose".to_owned()),
         "SC" | "OT" => Some(format!("its modality is {}, not CT: a secondary capture", h.modality)),
         other => Some(format!("its modality is {other}, not CT")),
@@ -49,7 +52,9 @@ pub fn unfit(headers: &[&Header], named: bool) -> Option<String> {
         if let Some(what) = made.iter().find(|m| has(m)) {
             return Some(format!("it was made from other images ({what})"));
         }
-        if let Ok(s) = &h.slice {
+        if let Ok(s) = &h.slice
+            && h.modality == "CT"
+        {
             // 45 degrees: nearer to another plane than to the axial one.
             if axes_of(s)[2].z.abs() < std::f64::consts::FRAC_1_SQRT_2 {
                 return Some("it is not axial".into());
@@ -84,14 +89,23 @@ pub fn stack_name(uid: &str, group: &Group<'_>) -> String {
 ///
 /// # Errors
 /// When none can be used, or several patients lie in one folder, or what was named is not there.
-pub fn choose<'a>(folder: &'a Folder, params: &ScanParams) -> Result<Choice<'a>, ScanError> {
+pub fn choose<'a>(
+    folder: &'a Folder,
+    params: &ScanParams,
+    any_modality: bool,
+) -> Result<Choice<'a>, ScanError> {
     match &params.series_uid {
-        Some(asked) => named(folder, asked.trim(), params),
-        None => best(folder, params),
+        Some(asked) => named(folder, asked.trim(), params, any_modality),
+        None => best(folder, params, any_modality),
     }
 }
 
-fn named<'a>(folder: &'a Folder, wanted: &str, params: &ScanParams) -> Result<Choice<'a>, ScanError> {
+fn named<'a>(
+    folder: &'a Folder,
+    wanted: &str,
+    params: &ScanParams,
+    any_modality: bool,
+) -> Result<Choice<'a>, ScanError> {
     let all = folder.by_series();
     let hash = |uid: &str| short_sha256(uid.as_bytes());
     let (series, number) = match wanted.split_once('/') {
@@ -112,7 +126,7 @@ fn named<'a>(folder: &'a Folder, wanted: &str, params: &ScanParams) -> Result<Ch
     let &[(uid, headers)] = &found[..] else {
         return Err(missing(all.keys().map(|uid| hash(uid)).collect()));
     };
-    if let Some(reason) = unfit(headers, true) {
+    if let Some(reason) = unfit(headers, true, any_modality) {
         return Err(ScanError::UnusableSeries { series: hash(uid), reason });
     }
     let mut stacks = groups(headers, params.slice_position_mm_tolerance);
@@ -146,20 +160,24 @@ fn of_which(group: &Group<'_>) -> String {
     format!("{stack}{twins}")
 }
 
-fn best<'a>(folder: &'a Folder, params: &ScanParams) -> Result<Choice<'a>, ScanError> {
+fn best<'a>(
+    folder: &'a Folder,
+    params: &ScanParams,
+    any_modality: bool,
+) -> Result<Choice<'a>, ScanError> {
     let all = folder.by_series();
     let hash = |uid: &str| short_sha256(uid.as_bytes());
-    if !folder.headers.iter().any(|h| h.modality == "CT") {
+    if !folder.headers.iter().any(|h| h.modality == "CT" || any_modality && h.modality == "MR") {
         return Err(ScanError::NoCt { files: folder.files, dicom: folder.headers.len() });
     }
     let mut fit: Vec<(&str, Group<'a>)> = Vec::new();
-    for (uid, headers) in all.iter().filter(|(_, h)| unfit(h, false).is_none()) {
+    for (uid, headers) in all.iter().filter(|(_, h)| unfit(h, false, any_modality).is_none()) {
         fit.extend(groups(headers, params.slice_position_mm_tolerance).into_iter().map(|g| (*uid, g)));
     }
     if fit.is_empty() {
         let reasons = all
             .iter()
-            .map(|(uid, h)| format!("{}: {}", hash(uid), unfit(h, false).unwrap_or_default()))
+            .map(|(uid, h)| format!("{}: {}", hash(uid), unfit(h, false, any_modality).unwrap_or_default()))
             .collect::<Vec<_>>()
             .join("; ");
         return Err(ScanError::NoUsableSeries { reasons });
@@ -169,6 +187,11 @@ fn best<'a>(folder: &'a Folder, params: &ScanParams) -> Result<Choice<'a>, ScanE
         let pseudonyms = people.iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(ScanError::SeveralPatients { count: people.len(), pseudonyms });
     }
+    // A mask says not on which image it was drawn, and MR series of one study differ in all that matters.
+    if fit.len() > 1 && fit.iter().any(|(_, g)| g.headers[0].modality == "MR") {
+        let present = fit.iter().map(|(uid, g)| stack_name(uid, g)).collect::<Vec<_>>().join(", ");
+        return Err(ScanError::MaskOfWhich { count: fit.len(), present });
+    }
     // Equal ones: by hash, so that the order of files decides nothing.
     fit.sort_by_key(|(uid, g)| (hash(uid), g.number));
     let extents: Vec<Extent> = fit.iter().map(|(_, g)| Extent::of(&g.headers)).collect();
@@ -176,8 +199,9 @@ fn best<'a>(folder: &'a Folder, params: &ScanParams) -> Result<Choice<'a>, ScanE
     let stacks = fit.len();
     let (uid, group) = fit.swap_remove(at);
     let because = format!(
-        "the axial CT with the thinnest slices ({:.3} mm, {} slices) among {stacks} of the folder that can be \
+        "the {} with the thinnest slices ({:.3} mm, {} slices) among {stacks} of the folder that can be \
          planned on, {:.0} mm long; {} other series left out{}",
+        if group.headers[0].modality == "MR" { "MR" } else { "axial CT" },
         extents[at].step_mm,
         group.headers.len(),
         extents[at].length_mm,

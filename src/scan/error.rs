@@ -112,6 +112,12 @@ pub enum ScanError {
          scan.series_uid, or give each its own folder"
     )]
     SeveralPatients { count: usize, pseudonyms: String },
+    /// With a mask, and several images it may have been drawn on.
+    #[error(
+        "the folder holds {count} series that the mask may have been drawn on, MR among them ({present}): name the one \
+         it was drawn on with --series"
+    )]
+    MaskOfWhich { count: usize, present: String },
     /// Patient, study or frame of reference changes inside one series.
     #[error(
         "slice {number} (sha256 {short_hash}) has another {what} than slice 1 of its series: files of two scans \
@@ -214,6 +220,13 @@ pub enum ScanError {
          32767: check Rescale Slope and Intercept of the slice"
     )]
     HuRange { number: usize, short_hash: ShortHash, value: f64, row: usize, column: usize },
+    /// A value of an MR image leaves the range that is kept.
+    #[error(
+        "slice {number} (sha256 {short_hash}) of the MR series comes to the intensity {value} at row {row}, column \
+         {column}, outside -32768 to 32767: export the series with intensities that fit 16 bits with sign and no \
+         rescale, or as NIfTI"
+    )]
+    IntensityRange { number: usize, short_hash: ShortHash, value: f64, row: usize, column: usize },
     /// Larger than a CT can be.
     #[error(
         "the volume would have {voxels} voxels, more than the limit of {max}: name one series in scan.series_uid"
@@ -222,4 +235,16 @@ pub enum ScanError {
     /// The user asked to stop.
     #[error("stopped on request while reading the scan; run again to go on")]
     Stopped,
+}
+
+impl ScanError {
+    /// The same of an image whose numbers are no HU.
+    pub(super) fn of_intensities(self) -> Self {
+        match self {
+            Self::HuRange { number, short_hash, value, row, column } => {
+                Self::IntensityRange { number, short_hash, value, row, column }
+            }
+            other => other,
+        }
+    }
 }

@@ -34,6 +34,12 @@ pub fn findings(
     found
 }
 
+/// Findings of how the slices lie, whatever their values are.
+pub fn of_geometry(stack: &Stack<'_>, twins: usize, params: &ScanParams) -> Vec<Finding> {
+    let found = [slice_step(stack, params), uneven(stack, params), tilt(stack, params), doubled(twins)];
+    found.into_iter().flatten().collect()
+}
+
 /// How the slices were moved; `None` where they were not.
 pub fn resampled(stack: &Stack<'_>) -> Option<String> {
     let mut how = Vec::new();
@@ -278,7 +284,7 @@ fn secondary(stack: &Stack<'_>) -> Option<Finding> {
     if stack.slices.is_empty() {
         return None;
     }
-    if super::choose::unfit(&stack.slices.iter().map(|s| s.0).collect::<Vec<_>>(), false).is_some() {
+    if super::choose::unfit(&stack.slices.iter().map(|s| s.0).collect::<Vec<_>>(), false, true).is_some() {
         return Some(Finding::new(
             "secondary-series",
             Severity::Review,

@@ -49,3 +49,8 @@ pub fn mask(bytes: &[u8]) {
 pub fn dicom(bytes: &[u8]) {
     super::header::read_headers(&Source::Memory(bytes.into()), 1).ok();
 }
+
+/// A DICOM file and the stored values of all its frames.
+pub fn pixels(bytes: &[u8]) {
+    super::stored_frames(bytes.to_vec()).ok();
+}

@@ -28,7 +28,7 @@
 //!
 //! **Limits** Transfer syntaxes and what is refused by name: `docs/transfer-syntaxes.md`. One sample per pixel; a modality
 //! look-up table is refused. Files without DICOM's mark at byte 128 are read where their first two elements make sense,
-//! else taken for other files. MR is read as NIfTI, NRRD or project and with a mask only, not as DICOM. Images: no
+//! else taken for other files. MR is read with a mask only. Images: no
 //! NIfTI-2, no pairs of `.hdr` and `.img`, no bzip2, no shear, one value per voxel; a project's masks are not read. No
 //! zip inside a folder, nothing but DICOM inside a zip. **Flips:** a scan written upside down, or with front and back
 //! exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan
@@ -63,6 +63,7 @@ pub use params::{ScanParams, ScanToml};
 pub use source::{ContainerError, companions};
 pub use study::{Preview, SeriesSummary, Study, list_series, preview_series};
 
+use crate::formats::voxels;
 use crate::model::{Scan, ScanFacts, Volume, Watch};
 
 /// Reads the series to plan on from `path`: a folder, a file or an archive (see the page).
@@ -105,17 +106,27 @@ fn read_any(
         return Err(folder.damaged.swap_remove(0));
     }
     watch.progress(1, 3);
-    let choice = choose::choose(&folder, params)?;
+    let choice = choose::choose(&folder, params, any_modality)?;
     let name = choice.name();
     let stack = stack::stack(&choice.group.headers, params)?;
     watch.note("decoding slices");
-    let hu = pixels::read_hu(&stack, watch)?;
+    // Limits in HU say nothing of what is no CT.
+    let of_hu = stack.slices[0].0.modality == "CT";
+    let hu = pixels::read_hu(&stack, watch).map_err(|e| if of_hu { e } else { e.of_intensities() })?;
     watch.progress(2, 3);
     let raw = Volume { grid: stack.grid.clone(), hu };
-    let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
-    let mut findings = findings::as_decoded(&stack, &raw, params);
-    let volume = resample::straighten(&stack, raw.hu);
-    findings.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+    let (blur_fwhm_mm, volume, mut findings) = if of_hu {
+        let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
+        let mut findings = findings::as_decoded(&stack, &raw, params);
+        let volume = resample::straighten(&stack, raw.hu);
+        findings.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+        (blur_fwhm_mm, volume, findings)
+    } else {
+        // MR is taken in any plane: turned so that i, j, k grow most nearly along +x, +y, +z, as images are.
+        let volume = resample::straighten(&stack, raw.hu);
+        let (grid, hu) = voxels::upright(&volume.grid, volume.hu);
+        (None, Volume { grid, hu }, findings::of_geometry(&stack, choice.group.twins, params))
+    };
     findings.extend(found.findings);
     let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
     let first = stack.slices[0].0;

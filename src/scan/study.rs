@@ -135,7 +135,7 @@ fn list(folder: &Folder, params: &ScanParams) -> Study {
     // What `run` would say of the folder, in the same order of checks.
     let picked = match folder.damaged.first() {
         Some(e) => Err(e.to_string()),
-        None => choose(folder, params).map_err(|e| e.to_string()).and_then(|c| {
+        None => choose(folder, params, false).map_err(|e| e.to_string()).and_then(|c| {
             let checked = stack(&c.group.headers, params);
             checked.map(|_| (c.name(), c.because.clone())).map_err(|e| e.to_string())
         }),
@@ -157,7 +157,7 @@ fn list(folder: &Folder, params: &ScanParams) -> Study {
 
 fn summary(uid: &str, group: &Group<'_>, params: &ScanParams) -> SeriesSummary {
     let h = group.headers[0];
-    let (why_not, spacing_mm, matrix) = match (unfit(&group.headers, false), stack(&group.headers, params)) {
+    let (why_not, spacing_mm, matrix) = match (unfit(&group.headers, false, false), stack(&group.headers, params)) {
         (None, Ok(s)) => (String::new(), s.grid.spacing_mm, [s.grid.dims[0], s.grid.dims[1]]),
         (unfit, checked) => {
             let why = unfit.unwrap_or_else(|| checked.err().map(|e| e.to_string()).unwrap_or_default());
@@ -244,7 +244,7 @@ pub fn preview_series(path: &Path, params: &ScanParams) -> Result<Vec<Preview>, 
     let mut previews = Vec::new();
     for (uid, headers) in folder.by_series() {
         for group in groups(&headers, params.slice_position_mm_tolerance) {
-            let (None, Ok(checked)) = (unfit(&group.headers, false), stack(&group.headers, params)) else {
+            let (None, Ok(checked)) = (unfit(&group.headers, false, false), stack(&group.headers, params)) else {
                 continue;
             };
             let middle = checked.slices[checked.slices.len() / 2];

@@ -11,6 +11,11 @@ pub const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 /// Enhanced CT Image Storage, and Legacy Converted: one file for all slices.
 pub const ENHANCED: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"];
 
+/// MR Image Storage: one slice a file.
+pub const MR_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.4";
+/// Enhanced MR Image Storage, and Legacy Converted.
+pub const ENHANCED_MR: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"];
+
 static EMPTY: DataSet<'static> = DataSet { elements: Vec::new(), big_endian: false };
 
 /// The attributes of one frame.
@@ -18,21 +23,24 @@ pub struct Frame<'a> {
     pub root: &'a DataSet<'a>,
     /// Own and shared groups of an enhanced image.
     groups: Option<[&'a DataSet<'a>; 2]>,
+    /// Magnetic resonance: its numbers are no HU.
+    pub mr: bool,
 }
 
 impl<'a> Frame<'a> {
     /// Frame `n` of an image whose class is read.
     pub fn new(root: &'a DataSet<'a>, n: usize, frames: usize) -> Result<Self, Fault> {
         let class = root.text(tags::SOP_CLASS_UID).ok_or(Fault::Missing("SOP Class UID"))?;
-        if class == CT_IMAGE {
-            must(frames == 1, "Number of Frames", frames, "a CT Image has one: several need Enhanced CT")?;
-            return Ok(Self { root, groups: None });
+        let mr = class == MR_IMAGE || ENHANCED_MR.contains(&class.as_str());
+        if class == CT_IMAGE || class == MR_IMAGE {
+            must(frames == 1, "Number of Frames", frames, "a CT or MR Image has one: several need an enhanced one")?;
+            return Ok(Self { root, groups: None, mr });
         }
         must(
-            ENHANCED.contains(&class.as_str()),
+            mr || ENHANCED.contains(&class.as_str()),
             "SOP Class UID",
             super::values::first_line(&class),
-            "only CT Image, Enhanced CT and Legacy Converted Enhanced CT are read",
+            "only CT Image, Enhanced CT and Legacy Converted Enhanced CT are read (and the same of MR with a mask)",
         )?;
         let own = root.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         let shared = root.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
@@ -49,7 +57,7 @@ impl<'a> Frame<'a> {
         )?;
         must(shared.len() <= 1, "Shared Functional Groups Sequence", shared.len(), "it must have one item")?;
         let shared = shared.first().unwrap_or(&EMPTY);
-        Ok(Self { root, groups: Some([&own[n], shared]) })
+        Ok(Self { root, groups: Some([&own[n], shared]), mr })
     }
 
     /// True for enhanced images.

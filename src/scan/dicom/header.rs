@@ -149,7 +149,10 @@ fn header_of(
         format!("{} {}", plain(text(tags::MANUFACTURER)), plain(text(tags::MANUFACTURER_MODEL_NAME)));
     let image_type = frame
         .filter(|f| f.is_enhanced())
-        .and_then(|f| f.of(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE).text(tags::FRAME_TYPE))
+        .and_then(|f| {
+            let mr = f.of(tags::MR_IMAGE_FRAME_TYPE_SEQUENCE).text(tags::FRAME_TYPE);
+            mr.or_else(|| f.of(tags::CT_IMAGE_FRAME_TYPE_SEQUENCE).text(tags::FRAME_TYPE))
+        })
         .unwrap_or_else(|| text(tags::IMAGE_TYPE));
     Header {
         source: source.clone(),
@@ -232,6 +235,14 @@ fn pixels_of(
 
 fn read_slice(frame: &Frame<'_>, encoding: &Encoding) -> Result<Slice, Fault> {
     let o = frame.root;
+    // Whether numbers are HU hangs on both, so both must say the same.
+    let modality = o.text(tags::MODALITY).unwrap_or_default();
+    must(
+        frame.mr == (modality == "MR"),
+        "Modality",
+        first_line(&modality),
+        "it must be that of its SOP Class (MR for an MR image and for no other)",
+    )?;
     // Row spacing first in the file: the distance between rows, which is along j.
     let measures = frame.of(tags::PIXEL_MEASURES_SEQUENCE);
     let [between_rows, between_columns] = measures.needed::<2>(tags::PIXEL_SPACING, "Pixel Spacing")?;
@@ -266,20 +277,27 @@ fn read_slice(frame: &Frame<'_>, encoding: &Encoding) -> Result<Slice, Fault> {
         "",
         "HU are read by slope and intercept only",
     )?;
-    let [slope] = rescale.needed::<1>(tags::RESCALE_SLOPE, "Rescale Slope")?;
+    let (slope, intercept) = if frame.mr {
+        // MR has no rescale of its own (PS3.3 C.8.3.1); some makers write one. Of its numbers nothing is asked.
+        let of = |tag, name, otherwise| rescale.optional(tag, name).map(|v| v.unwrap_or(otherwise));
+        (of(tags::RESCALE_SLOPE, "Rescale Slope", 1.0)?, of(tags::RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?)
+    } else {
+        let [slope] = rescale.needed::<1>(tags::RESCALE_SLOPE, "Rescale Slope")?;
+        let [intercept] = rescale.needed::<1>(tags::RESCALE_INTERCEPT, "Rescale Intercept")?;
+        if let Some(kind) = rescale.text(tags::RESCALE_TYPE) {
+            must(kind == "HU", "Rescale Type", first_line(&kind), "only HU can be planned on")?;
+        }
+        (slope, intercept)
+    };
     must(slope > 0.0, "Rescale Slope", slope, "it must be positive")?;
-    let [intercept] = rescale.needed::<1>(tags::RESCALE_INTERCEPT, "Rescale Intercept")?;
-    if let Some(kind) = rescale.text(tags::RESCALE_TYPE) {
-        must(kind == "HU", "Rescale Type", first_line(&kind), "only HU can be planned on")?;
-    }
-    must(encoding.samples == 1, "Samples per Pixel", encoding.samples, "a CT has one")?;
+    must(encoding.samples == 1, "Samples per Pixel", encoding.samples, "one is read")?;
     let photometric =
         o.text(tags::PHOTOMETRIC_INTERPRETATION).ok_or(Fault::Missing("Photometric Interpretation"))?;
     must(
         photometric == "MONOCHROME2",
         "Photometric Interpretation",
         first_line(&photometric),
-        "a CT is MONOCHROME2",
+        "only MONOCHROME2 is read",
     )?;
     let thickness_mm = measures.optional(tags::SLICE_THICKNESS, "Slice Thickness")?;
     must(

@@ -95,6 +95,7 @@ fn is_kept_sequence(tag: Tag) -> bool {
         tags::PIXEL_MEASURES_SEQUENCE,
         tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
         tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
+        tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
         tags::CT_RECONSTRUCTION_SEQUENCE,
         tags::CT_ACQUISITION_DETAILS_SEQUENCE,
         tags::FRAME_CONTENT_SEQUENCE,
