@@ -10,7 +10,7 @@ const NONE: u32 = u32::MAX;
 /// would get their level and stand 0.3 mm back (phantom, PSF 0.9 mm), with pits behind it.
 const SWAY: f32 = 0.1;
 /// The edge lies no deeper under the mask's skin than this: on `scans/cranium` 1.05 mm (P95).
-const DEEP_MM: f32 = 1.25;
+pub const DEEP_MM: f32 = 1.25;
 
 /// Boundary samples, found by row.
 pub struct Samples {

@@ -32,6 +32,7 @@
 mod bits;
 mod components;
 mod edge;
+mod given;
 mod level;
 mod metal;
 mod params;
@@ -40,11 +41,12 @@ mod select;
 mod tests;
 mod thin;
 
+pub use given::bone_of_mask;
 pub use params::{BoneParams, BoneToml, Keep, Select, Thin};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::model::{Bone, BoneFacts, BoneSelection, GivenMask, Mask, Volume, Watch};
+use crate::model::{Bone, BoneFacts, Mask, Volume, Watch};
 
 /// Every so many boundary samples one is measured for the report; a hundred thousand remain on a head.
 const MEASURED_EVERY: usize = 4;
@@ -160,52 +162,6 @@ pub fn segment_bone(volume: &Volume, params: &BoneParams, watch: &dyn Watch) -> 
         findings: metal_finding.into_iter().chain(thin_finding).collect(),
     };
     Ok(Bone { mask, level_hu, facts })
-}
-
-/// The bone as a mask from elsewhere gives it; `volume` was made from it, so that its edge lies at the mask's level.
-/// Every piece is kept: what is bone was decided by who drew it.
-///
-/// # Errors
-/// [`BoneError::NoBone`] when the mask's largest piece is no skull, [`BoneError::Size`] when grids differ.
-pub fn bone_of_mask(volume: &Volume, given: &GivenMask, params: &BoneParams) -> Result<Bone, BoneError> {
-    let grid = &volume.grid;
-    if volume.hu.len() != grid.len() || given.mask.grid != *grid || given.mask.voxels.len() != grid.len() {
-        return Err(BoneError::Size { found: given.mask.voxels.len(), expected: grid.len() });
-    }
-    let ni = grid.dims[0];
-    let fill =
-        |row: usize, out: &mut [u64]| bits::pack(&given.mask.voxels[row * ni..][..ni], out, |v| v != 0);
-    let pieces = components::Components::find(grid, components::Connectivity::Corners, fill);
-    let mm3 = |voxels: usize| voxels as f64 * grid.voxel_mm3();
-    let largest_mm3 = pieces.pieces.first().map_or(0.0, |p| mm3(p.1));
-    let threshold_hu = f64::from(given.level_hu);
-    if !(largest_mm3 >= params.kept_mm3_min) || largest_mm3 == 0.0 {
-        return Err(BoneError::NoBone { threshold_hu, largest_mm3, min_mm3: params.kept_mm3_min });
-    }
-    // A step of 1000 HU blurred by 0.7 voxels rises by 1000 / (0.7 √(2π)) HU per voxel.
-    let coarse_mm = grid.spacing_mm.iter().copied().fold(0.0, f64::max);
-    let facts = BoneFacts {
-        schema: "osteomill.bone/1".into(),
-        threshold_hu,
-        selection: BoneSelection {
-            select: "mask".into(),
-            connectivity: 26,
-            keep: "all".into(),
-            kept_pieces: pieces.pieces.len(),
-            closed_mm3: 0.0,
-        },
-        kept_mm3: mm3(given.mask.count()),
-        components: pieces.pieces.len(),
-        dropped: Vec::new(),
-        metal: Default::default(),
-        thin: Default::default(),
-        threshold_offset_mm_p5: 0.0,
-        threshold_offset_mm_p50: 0.0,
-        threshold_offset_mm_p95: 0.0,
-        shift_mm_per_50_hu: 0.05 * 0.7 * coarse_mm * std::f64::consts::TAU.sqrt(),
-        findings: Vec::new(),
-    };
-    Ok(Bone { mask: given.mask.clone(), level_hu: vec![given.level_hu; grid.len()], facts })
 }
 
 /// How far outside the placed edge the threshold's level lies, 5th, 50th and 95th percentile, and the median way

@@ -90,7 +90,7 @@ impl Work for BoneStage {
     fn work(&self, board: &Board, outputs: &mut Outputs, watch: &dyn Watch) -> Result<Bone, StageFailure> {
         let scan: &Scan = board.get("scan");
         let bone = match &scan.given {
-            Some(given) => bone_of_mask(&scan.volume, given, &self.0),
+            Some(given) => bone_of_mask(&scan.volume, given, &self.0, watch),
             None => segment_bone(&scan.volume, &self.0, watch),
         }
         .map_err(failed(FailureKind::Refused))?;

@@ -20,6 +20,7 @@ struct Job {
     case: String,
     entry: usize,
     scan: PathBuf,
+    mask: Option<PathBuf>,
     pipeline: PathBuf,
     series: Option<String>,
     sets: Vec<String>,
@@ -124,6 +125,9 @@ fn run_one(program: &Path, job: &Job, out: &Path) -> SummaryLine {
     let mut command = Command::new(program);
     command.arg("run").arg(&job.scan).arg("--pipeline").arg(&job.pipeline);
     command.arg("--out").arg(out.join(&job.case)).arg("--json");
+    if let Some(mask) = &job.mask {
+        command.arg("--mask").arg(mask);
+    }
     for set in &job.sets {
         command.arg("--set").arg(set);
     }
@@ -194,6 +198,7 @@ fn list_folder(a: &Batch) -> anyhow::Result<Vec<Job>> {
                 case: format!("case-{:03}-{}", n + 1, &hash[..8]),
                 entry: n + 1,
                 scan,
+                mask: None,
                 pipeline: a.pipeline.clone(),
                 series: None,
                 sets: Vec::new(),
@@ -210,10 +215,12 @@ fn list_csv(a: &Batch) -> anyhow::Result<Vec<Job>> {
     let columns: Vec<&str> = head.split(',').map(str::trim).collect();
     let column = |name: &str| columns.iter().position(|c| *c == name);
     let (Some(case), Some(scan)) = (column("case"), column("scan")) else {
-        bail!("the first line of the list must name the columns case,scan[,pipeline][,series][,set]");
+        bail!("the first line of the list must name the columns case,scan[,mask][,pipeline][,series][,set]");
     };
-    if let Some(c) = columns.iter().find(|c| !["case", "scan", "pipeline", "series", "set"].contains(c)) {
-        bail!("column `{c}` is unknown; there are case, scan, pipeline, series, set");
+    if let Some(c) =
+        columns.iter().find(|c| !["case", "scan", "mask", "pipeline", "series", "set"].contains(c))
+    {
+        bail!("column `{c}` is unknown; there are case, scan, mask, pipeline, series, set");
     }
     let mut jobs: Vec<Job> = Vec::new();
     for (entry, (n, line)) in lines.enumerate() {
@@ -236,6 +243,7 @@ fn list_csv(a: &Batch) -> anyhow::Result<Vec<Job>> {
             case: name.to_owned(),
             entry: entry + 1,
             scan: folder.join(scan),
+            mask: cell(column("mask")).map(|m| folder.join(m)),
             pipeline: cell(column("pipeline")).map_or_else(|| a.pipeline.clone(), |p| folder.join(p)),
             series: cell(column("series")).map(str::to_owned),
             sets: cell(column("set"))

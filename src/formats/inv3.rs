@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::error::FormatError;
 use super::voxels::{self, Number, Stored};
-use crate::model::{Dir, Grid, Point, Volume};
+use crate::model::{Dir, Grid, Mask, Point, Volume};
 
 const FORMAT: &str = "InVesalius";
 const REMEDY: &str = "export the series as DICOM, or the image as NIfTI, from InVesalius";
@@ -51,15 +51,105 @@ fn wrong(what: &str, found: impl Into<String>, expected: &str) -> FormatError {
 /// project that unpacks to more than 64 MiB and 64 bytes for each of its own is refused.
 pub fn read_project(bytes: &[u8]) -> Result<Project, FormatError> {
     // Two passes, since the list of properties may follow the voxels it describes.
-    let plist = with_file(bytes, "main.plist", |file, size| {
+    project_of(bytes, &properties(bytes, "main.plist")?)
+}
+
+/// Reads the only mask of a project, and the image it was drawn on. What is 127 or more is inside, as InVesalius's own
+/// surface has it.
+///
+/// InVesalius works a slice of a mask out when it is looked at: what no slice through it was marked as done must be
+/// what the threshold gives, else the mask on file is not the one on the screen.
+///
+/// # Errors
+/// [`FormatError`] as [`read_project`], and where there is no mask, or more than one, or one left undone.
+pub fn read_mask(bytes: &[u8]) -> Result<(Mask, Vec<i16>), FormatError> {
+    let plist = properties(bytes, "main.plist")?;
+    let masks = match plist.get("masks") {
+        Some(Plist::Dict(masks)) => &masks[..],
+        _ => &[],
+    };
+    let [(_, of_mask)] = masks else {
+        return Err(FormatError::Value {
+            format: FORMAT,
+            what: "the number of masks".into(),
+            found: masks.len().to_string(),
+            expected: "one (which of them is bone is not guessed)".into(),
+            remedy: "delete all masks but that of the bone in InVesalius and save the project, or export the mask as NIfTI",
+        });
+    };
+    let of_mask = properties(bytes, &of_mask.text())?;
+    let Project { volume: Volume { grid, hu }, .. } = project_of(bytes, &plist)?;
+    let [ni, nj, nk] = grid.dims;
+    // One more of each: the first of each axis says which slices are done.
+    let dims = [ni + 1, nj + 1, nk + 1];
+    let needed = dims.iter().product::<usize>();
+    let stored = with_file(bytes, &shown(of_mask.get("mask_file")), |file, size| {
+        if size != needed as u64 {
+            return Err(FormatError::Length {
+                format: FORMAT,
+                what: "the mask, one slice, row and column more than matrix.shape".into(),
+                found: size,
+                expected: needed as u64,
+            });
+        }
+        let mut stored = Vec::new();
+        file.read_to_end(&mut stored).map_err(unreadable)?;
+        Ok(stored)
+    })?;
+    if stored.len() != needed {
+        return Err(wrong("the archive", "cut off or damaged", "a whole tar"));
+    }
+    let range = match of_mask.get("threshold_range") {
+        Some(Plist::Array(a)) if a.len() == 2 => a.iter().filter_map(Plist::number).collect(),
+        _ => Vec::new(),
+    };
+    let of = |i: usize, j: usize, k: usize| stored[(k * dims[1] + j) * dims[0] + i];
+    let mut voxels = vec![0u8; grid.len()];
+    for k in 0..nk {
+        for j in 0..nj {
+            // Rows run from the back to the front, as those of the image.
+            let row = nj - j;
+            let done = of(0, 0, k + 1) != 0 || of(0, row, 0) != 0;
+            for i in 0..ni {
+                let at = grid.at(i, j, k);
+                let inside = of(i + 1, row, k + 1) >= 127;
+                let level = f64::from(hu[at]);
+                if !done
+                    && of(i + 1, 0, 0) == 0
+                    && (range.len() != 2 || inside != (range[0]..=range[1]).contains(&level))
+                {
+                    return Err(FormatError::Value {
+                        format: FORMAT,
+                        what: format!("slice {} of the mask", k + 1),
+                        found: "not worked out".into(),
+                        expected: "what its threshold_range gives where no one has edited it".into(),
+                        remedy: "make a surface of the mask in InVesalius, which works all slices out, and save the project",
+                    });
+                }
+                voxels[at] = u8::from(inside);
+            }
+        }
+    }
+    Ok((Mask { grid, voxels }, hu))
+}
+
+fn shown(v: Option<&Plist>) -> String {
+    v.map(Plist::text).unwrap_or_default()
+}
+
+/// A property list of the project.
+fn properties(bytes: &[u8], name: &str) -> Result<Plist, FormatError> {
+    with_file(bytes, name, |file, size| {
         if size > PLIST_MAX {
-            return Err(wrong("main.plist", format!("{size} bytes"), "at most 1048576 bytes"));
+            return Err(wrong("a property list", format!("{size} bytes"), "at most 1048576 bytes"));
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(unreadable)?;
         parse(&text)
-    })?;
-    let shown = |v: Option<&Plist>| v.map(Plist::text).unwrap_or_default();
+    })
+}
+
+fn project_of(bytes: &[u8], plist: &Plist) -> Result<Project, FormatError> {
     let orientation = plist.get("orientation").and_then(Plist::number);
     if orientation.is_some_and(|o| o != 1.0) {
         return Err(wrong("orientation", shown(plist.get("orientation")), "1 (axial slices)"));
@@ -159,7 +249,7 @@ fn with_file<T>(
         }
     }
     // A file's name may be a patient's.
-    let what = if name == "main.plist" { "main.plist" } else { "the file of matrix.filename" };
+    let what = if name == "main.plist" { "main.plist" } else { "a file that main.plist names" };
     Err(wrong(what, "", "a file of the project's archive"))
 }
 

@@ -16,7 +16,7 @@ pub struct Scan {
     pub facts: ScanFacts,
     /// Frame of Reference UID, where there is one; never written out.
     pub frame_of_reference: Option<String>,
-    /// A mask that stands in for the bone; the volume is then made from it.
+    /// A mask that stands in for the bone; of what is no CT the volume is then made from it.
     pub given: Option<GivenMask>,
 }
 
@@ -25,8 +25,10 @@ pub struct Scan {
 pub struct GivenMask {
     /// The bone.
     pub mask: Mask,
-    /// Where the volume's edge lies.
+    /// Where the edge of the volume made from the mask lies.
     pub level_hu: f32,
+    /// Of a CT, whose own HU stay: the volume that would be made from the mask, for where they show no edge.
+    pub made_hu: Option<Vec<i16>>,
 }
 
 /// The bone that matters.

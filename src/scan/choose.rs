@@ -160,11 +160,7 @@ fn of_which(group: &Group<'_>) -> String {
     format!("{stack}{twins}")
 }
 
-fn best<'a>(
-    folder: &'a Folder,
-    params: &ScanParams,
-    any_modality: bool,
-) -> Result<Choice<'a>, ScanError> {
+fn best<'a>(folder: &'a Folder, params: &ScanParams, any_modality: bool) -> Result<Choice<'a>, ScanError> {
     let all = folder.by_series();
     let hash = |uid: &str| short_sha256(uid.as_bytes());
     if !folder.headers.iter().any(|h| h.modality == "CT" || any_modality && h.modality == "MR") {

@@ -21,6 +21,7 @@ pub fn nrrd(bytes: &[u8]) {
 /// An InVesalius project.
 pub fn inv3(bytes: &[u8]) {
     inv3::read_project(bytes).ok();
+    inv3::read_mask(bytes).ok();
 }
 
 /// A zip, and the headers of what is in it.

@@ -1,20 +1,20 @@
 //! A mask from elsewhere that stands in for the bone.
 //!
-//! **In** a NIfTI, NRRD or DICOM Segmentation, on any grid, and the scan. **Out** the scan with another volume: the
-//! mask's occupancy on the scan's grid, blurred, as if bone were 1000 HU and all else 0; and the mask itself.
+//! **In** a NIfTI, NRRD, DICOM Segmentation or InVesalius project with one mask, on any grid, and the scan. **Out** the
+//! mask; and a volume made from it: its occupancy on the scan's grid, blurred, as if bone were 1000 HU and all else 0.
+//! It takes the place of the scan's own; of a CT it goes beside, since there the mask selects only and the bone stage
+//! places the edge by the HU where they show one near the mask's border (`bone/given.rs`).
 //!
 //! **Why not the scan's own HU** The surface of a mask by itself is a staircase of voxels; the scan's HU about the
-//! mask's edge may be anything (that is why a mask was drawn; in MRI they are no HU at all). Occupancy blurred by
+//! mask's edge may be anything (that is often why it was drawn; in MRI they are no HU at all). Occupancy blurred by
 //! 0.7 voxels and cut at one half is smooth, stays within a fraction of a voxel of the mask's faces, and every later
 //! stage reads it as it reads HU. A wall one voxel thin keeps 0.57 at its middle and survives; a rod one voxel thin
 //! does not. A ball of radius r shrinks by about σ²/r: 0.045 mm at 10 mm and 0.957 mm voxels.
 //!
-//! **Measured** On the real head (0.957 × 0.957 × 1.5 mm) with its own thresholded mask: the surface encloses 590,639
-//! mm³ where the mask's voxels fill 594,817, 0.02 mm inward on the mean over 213,599 mm². It lies 0.40 mm outside the
-//! edge that the CT's half-maximum gives (mean; P5 to P95 −0.29 to 0.89), since a mask of 226 HU does: whoever draws
-//! by a threshold draws too large, and the surface is as good as the mask.
-//!
-//! Air of a CT (below −300 HU) outside the mask stays, so that the frontal sinus is still seen.
+//! **Measured** On the real head (0.957 × 0.957 × 1.5 mm) with its own thresholded mask, as if it were no CT: the
+//! surface encloses 590,639 mm³ where the mask's voxels fill 594,817, 0.02 mm inward on the mean over 213,599 mm². It
+//! lies 0.40 mm outside the edge that the CT's half-maximum gives (mean; P5 to P95 −0.29 to 0.89), since a mask of 226
+//! HU does: whoever draws by a threshold draws too large, and without HU the surface is as good as the mask.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use super::error::ScanError;
 use super::source::{ContainerError, Kind, beside, kind_of_file};
-use crate::formats::{FormatError, nifti, nrrd, seg};
+use crate::formats::{FormatError, inv3, nifti, nrrd, seg};
 use crate::model::{Finding, GivenMask, Grid, Mask, Point, Scan, Severity, Volume};
 
 /// Blur of the occupancy, voxels along each axis.
@@ -32,8 +32,6 @@ const RADIUS: usize = 3;
 const BONE_HU: f32 = 1000.0;
 /// Half-way: where the surface is placed.
 pub const LEVEL_HU: f32 = 500.0;
-/// Below this a voxel of a CT is air; as in `[reconstruction]`.
-const AIR_HU: i16 = -300;
 /// Grids whose corners agree to this share of a voxel are one grid.
 const SAME_VOXELS: f64 = 0.02;
 /// A mask is finer than the scan by no more than this, per axis, that its voxels are all counted.
@@ -47,6 +45,8 @@ struct Read {
     grid: Grid,
     voxels: Vec<u8>,
     frame_of_reference: Option<String>,
+    /// The image it was drawn on, where the file holds it and does not say where in the scanner it lies.
+    image: Option<Vec<i16>>,
     container: &'static str,
 }
 
@@ -56,7 +56,7 @@ struct Read {
 /// [`ContainerError`] for a mask that does not read, holds several labels, is of another frame of reference or
 /// misses the scan.
 pub fn put_mask(scan: Scan, path: &Path) -> Result<Scan, ScanError> {
-    let read = read(path)?;
+    let mut read = read(path)?;
     if let (Some(of_mask), Some(of_scan)) = (&read.frame_of_reference, &scan.frame_of_reference)
         && *of_mask != *of_scan
     {
@@ -67,6 +67,12 @@ pub fn put_mask(scan: Scan, path: &Path) -> Result<Scan, ScanError> {
         return Err(ContainerError::MaskEmpty.into());
     }
     let grid = scan.volume.grid.clone();
+    if let Some(image) = &read.image {
+        if read.grid.dims != grid.dims || *image != scan.volume.hu {
+            return Err(ContainerError::MaskOtherImage.into());
+        }
+        read.grid = grid.clone();
+    }
     let mask_mm3 = count as f64 * read.grid.voxel_mm3();
     let same = same_grid(&read.grid, &grid);
     let occupancy: Vec<f32> = if same {
@@ -82,14 +88,15 @@ pub fn put_mask(scan: Scan, path: &Path) -> Result<Scan, ScanError> {
     let occupied_mm3 = occupancy.iter().map(|&o| f64::from(o)).sum::<f64>() * grid.voxel_mm3();
     let lost = 1.0 - occupied_mm3 / mask_mm3;
     let ct = scan.facts.modality == "CT";
-    let hu = field(&scan.volume, &occupancy, ct);
+    let made = field(&grid, &occupancy);
+    let (hu, made_hu) = if ct { (scan.volume.hu, Some(made)) } else { (made, None) };
     let mut facts = scan.facts;
     facts.findings.extend(findings(&read, &grid, same, lost, ct));
     Ok(Scan {
         volume: Volume { grid, hu },
         facts,
         frame_of_reference: scan.frame_of_reference,
-        given: Some(GivenMask { mask, level_hu: LEVEL_HU }),
+        given: Some(GivenMask { mask, level_hu: LEVEL_HU, made_hu }),
     })
 }
 
@@ -107,12 +114,18 @@ fn read(path: &Path) -> Result<Read, ScanError> {
 
 /// `Err(None)`: no mask is read from this kind of file.
 fn read_bytes(kind: Kind, bytes: &[u8], folder: Option<&Path>) -> Result<Read, Option<FormatError>> {
+    let mut image = None;
     let (container, (grid, voxels), frame_of_reference) = match kind {
         Kind::Nifti => ("NIfTI", nifti::read_labels(bytes)?, None),
         Kind::Nrrd => ("NRRD", nrrd::read_labels(bytes, &|name| beside(folder, name))?, None),
         Kind::Dicom if seg::is_seg(&bytes[..bytes.len().min(1024)]) => {
             let s = seg::read_seg(bytes)?;
             ("DICOM Segmentation", (s.mask.grid, s.mask.voxels), Some(s.frame_of_reference))
+        }
+        Kind::Inv3 => {
+            let (mask, hu) = inv3::read_mask(bytes)?;
+            image = Some(hu);
+            ("InVesalius project", (mask.grid, mask.voxels), None)
         }
         _ => return Err(None),
     };
@@ -128,7 +141,7 @@ fn read_bytes(kind: Kind, bytes: &[u8], folder: Option<&Path>) -> Result<Read, O
             remedy: "write the bone alone",
         }));
     }
-    Ok(Read { grid, voxels, frame_of_reference, container })
+    Ok(Read { grid, voxels, frame_of_reference, image, container })
 }
 
 /// For the fuzzer: the reader of masks, whatever the bytes are.
@@ -215,8 +228,8 @@ fn occupied(read: &Read, index: [f64; 3]) -> f64 {
 }
 
 /// HU of a body that is bone where the occupancy says so.
-fn field(volume: &Volume, occupancy: &[f32], ct: bool) -> Vec<i16> {
-    let [ni, nj, nk] = volume.grid.dims;
+fn field(grid: &Grid, occupancy: &[f32]) -> Vec<i16> {
+    let [ni, nj, nk] = grid.dims;
     let half: Vec<f32> =
         (0..=RADIUS).map(|n| (-0.5 * (n as f64 / SIGMA_VOXELS).powi(2)).exp() as f32).collect();
     let sum: f32 = half[0] + 2.0 * half[1..].iter().sum::<f32>();
@@ -236,27 +249,25 @@ fn field(volume: &Volume, occupancy: &[f32], ct: bool) -> Vec<i16> {
         out
     };
     let blurred = blur(&blur(&blur(occupancy, 1, ni), ni, nj), ni * nj, nk);
-    let mut hu = vec![0i16; volume.hu.len()];
-    hu.par_iter_mut().enumerate().for_each(|(at, out)| {
-        let bone = (blurred[at] * BONE_HU).round() as i16;
-        let air = ct && occupancy[at] == 0.0 && volume.hu[at] < AIR_HU;
-        // Air keeps off the blurred edge, whose place it would move.
-        *out = if air && bone == 0 { volume.hu[at] } else { bone };
-    });
-    hu
+    blurred.into_par_iter().map(|share| (share * BONE_HU).round() as i16).collect()
 }
 
 fn findings(read: &Read, grid: &Grid, same: bool, lost: f64, ct: bool) -> Vec<Finding> {
     let coarse = |g: &Grid| g.spacing_mm.iter().copied().fold(0.0, f64::max);
     let half_mm = 0.5 * coarse(&read.grid).max(coarse(grid));
-    let sinus = if ct { "" } else { " The scan is no CT: air, and with it the frontal sinus, is not seen." };
+    let more = if ct {
+        " Where the CT shows bone's edge near the mask's border the edge is placed by its HU: bone.json (mask-edge) says \
+         on how much of it."
+    } else {
+        " The scan is no CT: air, and with it the frontal sinus, is not seen."
+    };
     let mut found = vec![
         Finding::new(
             "mask-given",
             Severity::Review,
             format!(
                 "a {} mask stands in for the bone: its edge is as sure as half its voxel, {half_mm:.2} mm, and the fit \
-                 to the patient no surer; compare the surface with the scan all round the defect.{sinus}",
+                 to the patient no surer; compare the surface with the scan all round the defect.{more}",
                 read.container
             ),
         )
@@ -308,8 +319,7 @@ mod tests {
         let radius_mm = 15.0;
         let inside = |at: usize| g.patient_from_index(g.ijk(at).map(|n| n as f64)).v().norm() < radius_mm;
         let ball: Vec<f32> = (0..g.len()).map(|at| f32::from(u8::from(inside(at)))).collect();
-        let volume = Volume { grid: g.clone(), hu: vec![0; g.len()] };
-        let hu = field(&volume, &ball, false);
+        let hu = field(&g, &ball);
         // Along an axis the level is crossed within half a voxel of the sphere (its own voxels end so).
         let v = Volume { grid: g.clone(), hu };
         let mut radii = Vec::new();
@@ -328,7 +338,7 @@ mod tests {
         // σ²/r = 0.03 mm of shrinkage, and the voxel ball itself is off by some tenths of a voxel in each direction.
         assert!((mean - radius_mm).abs() < 0.2, "{mean}");
         let plate: Vec<f32> = (0..g.len()).map(|at| f32::from(u8::from(g.ijk(at)[2] == 20))).collect();
-        let hu = field(&volume, &plate, false);
+        let hu = field(&g, &plate);
         assert!(f32::from(hu[g.at(24, 24, 20)]) > LEVEL_HU);
         assert!(f32::from(hu[g.at(24, 24, 21)]) < LEVEL_HU);
     }
@@ -341,7 +351,7 @@ mod tests {
         let voxels: Vec<u8> = (0..fine.len())
             .map(|at| u8::from(box_mm(fine.patient_from_index(fine.ijk(at).map(|n| n as f64)))))
             .collect();
-        let read = Read { grid: fine, voxels, frame_of_reference: None, container: "NIfTI" };
+        let read = Read { grid: fine, voxels, frame_of_reference: None, image: None, container: "NIfTI" };
         let coarse = grid(30, 1.0);
         let share = resampled(&read, &coarse);
         let mm3: f64 = share.iter().map(|&s| f64::from(s)).sum();

@@ -29,7 +29,7 @@
 //! **Limits** Transfer syntaxes and what is refused by name: `docs/transfer-syntaxes.md`. One sample per pixel; a modality
 //! look-up table is refused. Files without DICOM's mark at byte 128 are read where their first two elements make sense,
 //! else taken for other files. MR is read with a mask only. Images: no
-//! NIfTI-2, no pairs of `.hdr` and `.img`, no bzip2, no shear, one value per voxel; a project's masks are not read. No
+//! NIfTI-2, no pairs of `.hdr` and `.img`, no bzip2, no shear, one value per voxel. No
 //! zip inside a folder, nothing but DICOM inside a zip. **Flips:** a scan written upside down, or with front and back
 //! exchanged, is found by its anatomy, and one whose Patient Orientation contradicts its cosines is refused; but a scan
 //! whose left and right are exchanged throughout (columns reversed under unchanged cosines) is a sound scan of a

@@ -157,15 +157,16 @@ fn list(folder: &Folder, params: &ScanParams) -> Study {
 
 fn summary(uid: &str, group: &Group<'_>, params: &ScanParams) -> SeriesSummary {
     let h = group.headers[0];
-    let (why_not, spacing_mm, matrix) = match (unfit(&group.headers, false, false), stack(&group.headers, params)) {
-        (None, Ok(s)) => (String::new(), s.grid.spacing_mm, [s.grid.dims[0], s.grid.dims[1]]),
-        (unfit, checked) => {
-            let why = unfit.unwrap_or_else(|| checked.err().map(|e| e.to_string()).unwrap_or_default());
-            let of_slice = h.slice.as_ref();
-            let ij = of_slice.map_or([0.0; 2], |s| s.spacing_ij_mm);
-            (why, [ij[0], ij[1], 0.0], of_slice.map_or([0; 2], |s| [s.columns, s.rows]))
-        }
-    };
+    let (why_not, spacing_mm, matrix) =
+        match (unfit(&group.headers, false, false), stack(&group.headers, params)) {
+            (None, Ok(s)) => (String::new(), s.grid.spacing_mm, [s.grid.dims[0], s.grid.dims[1]]),
+            (unfit, checked) => {
+                let why = unfit.unwrap_or_else(|| checked.err().map(|e| e.to_string()).unwrap_or_default());
+                let of_slice = h.slice.as_ref();
+                let ij = of_slice.map_or([0.0; 2], |s| s.spacing_ij_mm);
+                (why, [ij[0], ij[1], 0.0], of_slice.map_or([0; 2], |s| [s.columns, s.rows]))
+            }
+        };
     SeriesSummary {
         series: short_sha256(uid.as_bytes()),
         stack: group.number,
@@ -244,7 +245,8 @@ pub fn preview_series(path: &Path, params: &ScanParams) -> Result<Vec<Preview>, 
     let mut previews = Vec::new();
     for (uid, headers) in folder.by_series() {
         for group in groups(&headers, params.slice_position_mm_tolerance) {
-            let (None, Ok(checked)) = (unfit(&group.headers, false, false), stack(&group.headers, params)) else {
+            let (None, Ok(checked)) = (unfit(&group.headers, false, false), stack(&group.headers, params))
+            else {
                 continue;
             };
             let middle = checked.slices[checked.slices.len() / 2];

@@ -33,7 +33,12 @@ impl<'a> Frame<'a> {
         let class = root.text(tags::SOP_CLASS_UID).ok_or(Fault::Missing("SOP Class UID"))?;
         let mr = class == MR_IMAGE || ENHANCED_MR.contains(&class.as_str());
         if class == CT_IMAGE || class == MR_IMAGE {
-            must(frames == 1, "Number of Frames", frames, "a CT or MR Image has one: several need an enhanced one")?;
+            must(
+                frames == 1,
+                "Number of Frames",
+                frames,
+                "a CT or MR Image has one: several need an enhanced one",
+            )?;
             return Ok(Self { root, groups: None, mr });
         }
         must(

@@ -280,7 +280,10 @@ fn read_slice(frame: &Frame<'_>, encoding: &Encoding) -> Result<Slice, Fault> {
     let (slope, intercept) = if frame.mr {
         // MR has no rescale of its own (PS3.3 C.8.3.1); some makers write one. Of its numbers nothing is asked.
         let of = |tag, name, otherwise| rescale.optional(tag, name).map(|v| v.unwrap_or(otherwise));
-        (of(tags::RESCALE_SLOPE, "Rescale Slope", 1.0)?, of(tags::RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?)
+        (
+            of(tags::RESCALE_SLOPE, "Rescale Slope", 1.0)?,
+            of(tags::RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?,
+        )
     } else {
         let [slope] = rescale.needed::<1>(tags::RESCALE_SLOPE, "Rescale Slope")?;
         let [intercept] = rescale.needed::<1>(tags::RESCALE_INTERCEPT, "Rescale Intercept")?;

@@ -47,10 +47,12 @@ pub enum ContainerError {
     #[error("entry {entry} of the zip {reason}: pack it again without, or unpack it and name the folder")]
     ZipEntry { entry: usize, reason: String },
     /// The mask is not there.
-    #[error("the mask cannot be read ({reason}): name a NIfTI, NRRD or DICOM Segmentation file")]
+    #[error("the mask cannot be read ({reason}): name a NIfTI, NRRD, DICOM Segmentation or InVesalius file")]
     NoMask { reason: std::io::ErrorKind },
     /// The mask is something else.
-    #[error("the mask is no NIfTI, NRRD or DICOM Segmentation file: export the segmentation as one of them")]
+    #[error(
+        "the mask is no NIfTI, NRRD, DICOM Segmentation or InVesalius file: export the segmentation as one of them"
+    )]
     MaskKind,
     /// The mask is damaged.
     #[error("the mask: {0}")]
@@ -64,6 +66,12 @@ pub enum ContainerError {
          scan, or name the scan it was drawn on"
     )]
     MaskFrame,
+    /// A project of another image.
+    #[error(
+        "the mask's InVesalius project holds another image than the scan, and says no place in the scanner: name the \
+         project itself as the scan, or export its mask as NIfTI"
+    )]
+    MaskOtherImage,
     /// Elsewhere.
     #[error(
         "the mask lies at {mask} mm (LPS) and holds nothing within the scan at {scan} mm: it was drawn on another \
