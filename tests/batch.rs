@@ -1,5 +1,7 @@
 //! A batch: the good ones are done, the broken one is named and stops nothing.
 
+#[path = "common/ball.rs"]
+mod ball;
 mod common;
 
 use std::path::Path;
@@ -96,4 +98,31 @@ fn a_batch_of_garbage_alone_fails_whole_and_an_empty_one_is_wrong_usage() {
     assert_eq!(batch(&input), 4);
     std::fs::create_dir_all(dir.path().join("empty")).unwrap();
     assert_eq!(batch(&dir.path().join("empty")), 1);
+}
+
+#[test]
+fn a_list_names_a_mask_for_each_case_that_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    ball::write_mr(&dir.path().join("scans/mr"), &|_, _| {});
+    std::fs::create_dir_all(dir.path().join("masks")).unwrap();
+    ball::write_mask(&dir.path().join("masks/m.nii.gz"));
+    // Paths are relative to the list.
+    let list = dir.path().join("cases.csv");
+    std::fs::write(
+        &list,
+        "case,scan,mask\nwith,scans/mr,masks/m.nii.gz\nwithout,scans/mr,\ngone,scans/mr,masks/x.nii.gz\n",
+    )
+    .unwrap();
+    let out = dir.path().join("out");
+    let mut command = osteomill();
+    command.arg("batch").arg(&list).arg("--out").arg(&out);
+    command.arg("--pipeline").arg(root().join("pipelines/cranial-peek.toml"));
+    let (_, output) = run(&mut command);
+    let summary = json(&out.join("summary.json"));
+    let cases = summary["cases"].as_array().unwrap_or_else(|| panic!("{output:?}"));
+    let error = |n: usize| cases[n]["error"].as_str().unwrap_or_default();
+    // What becomes of a ball as a skull is not asked; its bone is the mask's.
+    assert_eq!(json(&out.join("with/bone/bone.json"))["selection"]["select"], "mask", "{summary}");
+    assert!(error(1).contains("none is a CT slice") && cases[1]["exit_code"] == 2, "{summary}");
+    assert!(error(2).contains("the mask given is no file") && cases[2]["exit_code"] == 2, "{summary}");
 }
