@@ -6,7 +6,7 @@ use std::time::Instant;
 use osteomill::bone::{BoneParams, segment_bone};
 use osteomill::model::{Bone, BoneSurface, Scan, Silent};
 use osteomill::scan::{ScanParams, read_scan};
-use osteomill::surface::{SurfaceParams, extract_surface};
+use osteomill::surface::{Ambiguous, SurfaceParams, SurfaceToml, extract_surface};
 
 #[derive(serde::Deserialize)]
 struct Tables {
@@ -74,6 +74,41 @@ fn one_thread_and_two_give_the_same_surface() {
         })
     };
     assert!(on(1) == on(2));
+}
+
+#[test]
+fn no_edge_of_the_real_plastic_skull_has_four_faces() {
+    let Some(path) = real("philips-skull/S2030") else { return };
+    let p = tables();
+    let mut table: SurfaceToml = p.surface.into();
+    table.ambiguous_cells = Ambiguous::Split;
+    let split: SurfaceParams = table.try_into().expect("within its ranges");
+    let scan = read_scan(&path, &p.scan, &Silent).expect("a sound series");
+    let bone = segment_bone(&scan.volume, &p.bone, &Silent).expect("a skull");
+    let surface = extract_surface(&scan.volume, &bone, &split, &Silent).expect("a skull");
+    // Counted here, not by the mesh's own census: by how many triangles each edge is used, and which way.
+    let mut edges: Vec<(u32, u32, bool)> = surface
+        .mesh
+        .triangles
+        .iter()
+        .flat_map(|t| [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])])
+        .map(|(a, b)| (a.min(b), a.max(b), a < b))
+        .collect();
+    edges.sort_unstable();
+    let mut uses = [0usize; 5];
+    let mut twisted = 0;
+    for of_edge in edges.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        uses[of_edge.len().min(4)] += 1;
+        twisted += usize::from(of_edge.len() == 2 && of_edge[0].2 == of_edge[1].2);
+    }
+    println!(
+        "edges by number of faces {uses:?}, {twisted} twisted, {} cells split",
+        surface.facts.split_cells
+    );
+    assert!(uses[2] > 1_000_000 && surface.facts.split_cells > 0, "the skull, with cells to split");
+    assert_eq!((uses[1], uses[3], uses[4], twisted), (0, 0, 0, 0));
+    assert!(surface.mesh.is_closed_two_manifold() && surface.facts.nudged_voxels == 0);
+    assert!(surface.mesh.volume_mm3() > 0.0, "normals point out");
 }
 
 #[test]

@@ -155,6 +155,8 @@ fn a_mask_of_a_ct_selects_and_its_own_border_stands_where_there_is_no_edge() {
     let given = unknown.given.expect("given");
     assert!(given.made_hu.is_none(), "what is not known to be CT has no edge to place by");
     let given = GivenMask { made_hu: Some(unknown.volume.hu), ..given };
+    // Its grid as NIfTI keeps it, in 24 bits.
+    let volume = Volume { grid: given.mask.grid.clone(), hu: volume.hu };
     let bone = bone_of_mask(&volume, &given, &t.bone, &Silent).expect("a ball");
     let surface = extract_surface(&volume, &bone, &t.surface, &Silent).expect("a ball");
     assert!(surface.facts.closed_two_manifold);

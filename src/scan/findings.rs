@@ -36,7 +36,9 @@ pub fn findings(
 
 /// Findings of how the slices lie, whatever their values are.
 pub fn of_geometry(stack: &Stack<'_>, twins: usize, params: &ScanParams) -> Vec<Finding> {
-    let found = [slice_step(stack, params), uneven(stack, params), tilt(stack, params), doubled(twins)];
+    // What lies in another plane is not tilted; what was sheared is said.
+    let tilt = tilt(stack, params).filter(|_| !stack.beside_mm.is_empty());
+    let found = [slice_step(stack, params), uneven(stack, params), tilt, doubled(twins)];
     found.into_iter().flatten().collect()
 }
 

@@ -17,7 +17,7 @@ use crate::scan::source::Source;
 use crate::scan::stack::Stack;
 
 /// A CT packs 2 to 4 to 1 without loss and some 20 to 1 with it. A series above this is made to exhaust memory.
-const RATIO_MAX: u64 = 400;
+const RATIO_MAX: u64 = 100;
 /// Below this many bytes unpacked, nobody need ask.
 const UNPACKED_FREE: u64 = 64 << 20;
 
@@ -51,7 +51,7 @@ pub fn read_hu(stack: &Stack<'_>, watch: &dyn Watch) -> Result<Vec<i16>, ScanErr
 }
 
 /// Compressed slices must hold enough to be `unpacked` bytes.
-fn no_bomb<'a>(headers: impl Iterator<Item = &'a Header>, unpacked: u64) -> Result<(), ScanError> {
+pub fn no_bomb<'a>(headers: impl Iterator<Item = &'a Header>, unpacked: u64) -> Result<(), ScanError> {
     let mut packed = 0u64;
     for h in headers {
         match h.pixels.as_ref().ok().and_then(|p| p.packed_bytes(h.frame)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::header::read_headers;
-use super::pixels::stored_values;
+use super::pixels::{no_bomb, stored_values};
 use crate::scan::error::ScanError;
 use crate::scan::source::Source;
 
@@ -34,6 +34,7 @@ pub fn stored_frames(bytes: Vec<u8>) -> Result<Option<StoredFrames>, ScanError> 
         Ok(pixels) => pixels.clone(),
         Err(fault) => return Err(fault.clone().of_slice(1, &first.short_hash)),
     };
+    no_bomb(headers.iter(), pixels.encoding.area() as u64 * 2 * headers.len() as u64)?;
     let frames = (0..pixels.encoding.frames)
         .map(|n| {
             // An image without functional groups has one header for all its frames.

@@ -25,11 +25,21 @@ pub struct Decoded {
     pub lossless: bool,
 }
 
+/// Pixels of a compressed frame: 2048 × 2048, twice the side of the largest matrix in use but for photon-counting CT,
+/// which has it. Larger ones, which a kilobyte can claim to be, take longer and more memory than a file may.
+const AREA_MAX: usize = 2048 * 2048;
+
 /// Decodes one frame, which must be what the syntax and the header say.
 ///
 /// # Errors
 /// A sentence: what the stream says of itself and what was expected, or where it breaks.
 pub fn decode(packing: Packing, data: &[u8], encoding: &Encoding) -> Result<Decoded, String> {
+    if encoding.area() > AREA_MAX {
+        return Err(format!(
+            "its matrix is {} x {}, and compressed ones are read up to 2048 x 2048",
+            encoding.rows, encoding.columns
+        ));
+    }
     match packing {
         Packing::Native => Err("it is not compressed".into()),
         Packing::Rle => rle::decode(data, encoding),

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Other programs as judges of what is read and written: tests/peers. Wants pip's registry; says so where there is none.
+#
+#     .ci/peers.sh WORK      (a folder for the packages and files; the program is built in release)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$1
+scans="${OSTEOMILL_SCANS:-$PWD/../shared/scans}"
+python3 -m venv "$work/venv"
+packages=(numpy pydicom SimpleITK nibabel highdicom trimesh lib3mf pygltflib
+    pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls dcm2niix)
+if ! "$work/venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" 2>"$work/pip.log"; then
+    echo "skipped: the peers' packages cannot be installed: $(tail -n 1 "$work/pip.log")"
+    exit 0
+fi
+export PATH="$work/venv/bin:$PATH"
+cargo build --release --quiet --bin osteomill --example dump_values
+program=target/release/osteomill
+echo "-- containers: SimpleITK and highdicom write, osteomill reads"
+python tests/peers/containers.py "$program"
+echo "-- meshes: trimesh, lib3mf and pygltflib read"
+OSTEOMILL_FORMATS_OUT="$work/formats" cargo test --quiet --lib formats::
+python tests/peers/meshes.py "$work/formats"
+if [ -d "$scans" ]; then
+    echo "-- pixels: pydicom and SimpleITK on every file of the reader corpus"
+    python tests/peers/pixels.py target/release/examples/dump_values "$scans/reader"
+    echo "-- geometry: SimpleITK and dcm2niix on whole series"
+    python tests/peers/geometry.py "$program" "$scans"
+else
+    echo "skipped: no real scans for pixels and geometry; set OSTEOMILL_SCANS"
+fi
