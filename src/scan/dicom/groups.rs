@@ -45,7 +45,7 @@ impl<'a> Frame<'a> {
             mr || ENHANCED.contains(&class.as_str()),
             "SOP Class UID",
             super::values::first_line(&class),
-            "only CT Image, Enhanced CT and Legacy Converted Enhanced CT are read (and the same of MR with a mask)",
+            "only CT Image, Enhanced CT and Legacy Converted Enhanced CT are read",
         )?;
         let own = root.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         let shared = root.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);

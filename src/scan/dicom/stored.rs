@@ -48,6 +48,10 @@ pub fn stored_frames(bytes: Vec<u8>) -> Result<Option<StoredFrames>, ScanError> 
         modality: first.modality.clone(),
         matrix: [pixels.encoding.rows, pixels.encoding.columns],
         frames,
-        no_slice: first.slice.as_ref().err().map(ToString::to_string),
+        no_slice: if first.modality == "MR" {
+            Some("it is MR, which is planned on with a mask only".into())
+        } else {
+            first.slice.as_ref().err().map(ToString::to_string)
+        },
     }))
 }
