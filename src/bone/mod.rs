@@ -11,6 +11,7 @@
 //! blurs is told by the slopes of all edges together; inward no walk goes farther than an edge of that blur reaches.
 //! Levels are averaged over the middle half of the neighbours that face the same way, moved by no more than a tenth of
 //! their own step, and given to the voxels within reach of them.
+//! Where a mask from elsewhere selects, see `given.rs`.
 //!
 //! **Measured** On the phantom (0.6 mm voxels, PSF 0.9 mm) walls sawn through diploe, against the true wall: mean
 //! −0.007 mm, 5th percentile −0.15 mm. Along the gradient of the HU, with no bound by the blur and levels averaged freely,
