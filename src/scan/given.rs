@@ -15,6 +15,8 @@
 //! surface encloses 590,639 mm³ where the mask's voxels fill 594,817, 0.02 mm inward on the mean over 213,599 mm². It
 //! lies 0.40 mm outside the edge that the CT's half-maximum gives (mean; P5 to P95 −0.29 to 0.89), since a mask of 226
 //! HU does: whoever draws by a threshold draws too large, and without HU the surface is as good as the mask.
+//! With HU the surface is the one without a mask: P95 0.000, P99 0.53, mean 0.003 mm outward; 1.5 % of the border has
+//! no edge within reach.
 
 use std::path::Path;
 
