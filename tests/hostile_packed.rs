@@ -21,7 +21,12 @@ fn packed(syntax: &str, [rows, columns]: [usize; 2], bits: u16, frames: &[Vec<u8
         f.extend(&[0u8; 1][..pad]);
     };
     put(2, 0x10, b"UI", syntax.as_bytes());
-    put(8, 0x16, b"UI", if enhanced { b"1.2.840.10008.5.1.4.1.1.2.1" } else { b"1.2.840.10008.5.1.4.1.1.2" });
+    put(
+        8,
+        0x16,
+        b"UI",
+        if enhanced { &b"1.2.840.10008.5.1.4.1.1.2.1"[..] } else { &b"1.2.840.10008.5.1.4.1.1.2"[..] },
+    );
     put(8, 0x60, b"CS", b"CT");
     put(0x20, 0xd, b"UI", b"1.2");
     put(0x20, 0xe, b"UI", b"1.2.3");

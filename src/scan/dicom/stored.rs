@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::header::read_headers;
+use super::header::{Header, read_headers};
 use super::pixels::{no_bomb, stored_values};
 use crate::scan::error::ScanError;
 use crate::scan::source::Source;
@@ -34,15 +34,17 @@ pub fn stored_frames(bytes: Vec<u8>) -> Result<Option<StoredFrames>, ScanError> 
         Ok(pixels) => pixels.clone(),
         Err(fault) => return Err(fault.clone().of_slice(1, &first.short_hash)),
     };
-    no_bomb(headers.iter(), pixels.encoding.area() as u64 * 2 * headers.len() as u64)?;
-    let frames = (0..pixels.encoding.frames)
+    let each: Vec<Header> = (0..pixels.encoding.frames)
         .map(|n| {
             // An image without functional groups has one header for all its frames.
             let mut header = headers.get(n).unwrap_or(first).clone();
             header.frame = n;
-            stored_values(&header, n + 1)
+            header
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect();
+    no_bomb(each.iter(), (pixels.encoding.area() * each.len()) as u64 * 2)?;
+    let frames =
+        each.iter().enumerate().map(|(n, h)| stored_values(h, n + 1)).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(StoredFrames {
         syntax: first.syntax.clone(),
         modality: first.modality.clone(),
