@@ -1,11 +1,12 @@
 //! The head in coarse cells: what is skull, which end the vault closes, which side the face is on.
 
-use rayon::prelude::*;
+use super::digest::{Digest, Gauge};
+use super::params::ScanParams;
+use crate::model::{Grid, Point};
 
-use crate::model::{Grid, Point, Volume};
-
-/// Edge of a cell, mm. A table is as thick; a skull stays one piece.
-const CELL_MM: f64 = 2.5;
+/// Labels of cells that are no bone, and of bone not yet reached.
+const NO_BONE: u32 = 0;
+const UNSEEN: u32 = 1;
 /// Air is below, tissue above.
 const TISSUE_HU: f32 = -300.0;
 const AIR_HU: f32 = -500.0;
@@ -41,14 +42,9 @@ pub enum Seen {
 }
 
 impl Anatomy {
-    /// Averages the volume in cells and finds the largest piece of bone.
-    pub fn of(volume: &Volume, bone_hu: f64) -> Self {
-        let fine = &volume.grid;
-        let factor: [usize; 3] =
-            std::array::from_fn(|a| ((CELL_MM / fine.spacing_mm[a]).round() as usize).max(1));
-        // A rest narrower than a cell is left out.
-        let dims: [usize; 3] = std::array::from_fn(|a| (fine.dims[a] / factor[a]).max(1));
-        let factor: [usize; 3] = std::array::from_fn(|a| factor[a].min(fine.dims[a]));
+    /// Puts the sums of the slices together to cells and finds the largest piece of bone.
+    pub fn of(fine: &Grid, digests: &[Digest], params: &ScanParams) -> Self {
+        let Gauge { factor, cells: dims, .. } = Gauge::new(fine, params);
         let middle = factor.map(|f| (f as f64 - 1.0) / 2.0);
         let grid = Grid {
             dims,
@@ -56,22 +52,17 @@ impl Anatomy {
             origin_lps_mm: fine.patient_from_index(middle),
             axes_lps: fine.axes_lps,
         };
-        let mut mean = vec![0f32; grid.len()];
         let per_cell = factor.iter().product::<usize>() as f32;
-        mean.par_chunks_mut(dims[0] * dims[1]).enumerate().for_each(|(k, out)| {
-            let mut sums = vec![0i64; dims[0] * dims[1]];
-            for fk in k * factor[2]..(k + 1) * factor[2] {
-                for j in 0..dims[1] * factor[1] {
-                    let row = &volume.hu[fine.at(0, j, fk)..][..dims[0] * factor[0]];
-                    let cells = &mut sums[j / factor[1] * dims[0]..][..dims[0]];
-                    for (cell, voxels) in cells.iter_mut().zip(row.chunks_exact(factor[0])) {
-                        *cell += voxels.iter().map(|&v| i64::from(v)).sum::<i64>();
-                    }
-                }
+        let mut mean = vec![0f32; grid.len()];
+        let slabs = mean.chunks_exact_mut(dims[0] * dims[1]).zip(digests.chunks_exact(factor[2]));
+        for (out, slices) in slabs {
+            let mut sums = vec![0i64; out.len()];
+            for slice in slices {
+                sums.iter_mut().zip(&slice.sums).for_each(|(sum, &of_slice)| *sum += of_slice);
             }
-            out.iter_mut().zip(&sums).for_each(|(m, &s)| *m = s as f32 / per_cell);
-        });
-        let skull = largest_piece(&grid, &mean, bone_hu as f32);
+            out.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = sum as f32 / per_cell);
+        }
+        let skull = largest_piece(&grid, &mean, params.bone_hu as f32);
         let mut bounds: Option<[[usize; 2]; 3]> = None;
         for at in (0..grid.len()).filter(|&at| skull[at]) {
             let ijk = grid.ijk(at);
@@ -252,11 +243,19 @@ impl Anatomy {
 
 /// Cells at or above `level` of the largest 26-connected piece.
 fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
-    let mut label = vec![0u32; grid.len()];
-    let (mut best, mut best_size, mut next) = (0u32, 0usize, 0u32);
+    // A rim of one cell all round, so that every cell has 26 neighbours at the same strides.
+    let [ni, nj, nk] = grid.dims;
+    let (row, layer) = (ni + 2, (ni + 2) * (nj + 2));
+    let mut label = vec![NO_BONE; layer * (nk + 2)];
+    let inside = |k: usize, j: usize| (k + 1) * layer + (j + 1) * row + 1;
+    for (at, cells) in mean.chunks_exact(ni).enumerate() {
+        let out = &mut label[inside(at / nj, at % nj)..][..ni];
+        out.iter_mut().zip(cells).filter(|(_, mean)| **mean >= level).for_each(|(l, _)| *l = UNSEEN);
+    }
+    let (mut best, mut best_size, mut next) = (UNSEEN, 0usize, UNSEEN);
     let mut open: Vec<usize> = Vec::new();
-    for start in 0..grid.len() {
-        if mean[start] < level || label[start] != 0 {
+    for start in 0..label.len() {
+        if label[start] != UNSEEN {
             continue;
         }
         next += 1;
@@ -265,16 +264,11 @@ fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
         let mut size = 0;
         while let Some(at) = open.pop() {
             size += 1;
-            let c = grid.ijk(at);
-            let span = |a: usize| c[a].saturating_sub(1)..=(c[a] + 1).min(grid.dims[a] - 1);
-            for k in span(2) {
-                for j in span(1) {
-                    for i in span(0) {
-                        let n = grid.at(i, j, k);
-                        if label[n] == 0 && mean[n] >= level {
-                            label[n] = next;
-                            open.push(n);
-                        }
+            for first in [at - layer, at, at + layer].iter().flat_map(|&k| [k - row, k, k + row]) {
+                for n in first - 1..=first + 1 {
+                    if label[n] == UNSEEN {
+                        label[n] = next;
+                        open.push(n);
                     }
                 }
             }
@@ -283,5 +277,6 @@ fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
             (best, best_size) = (next, size);
         }
     }
-    label.iter().map(|&l| l != 0 && l == best).collect()
+    let found = |k: usize, j: usize| label[inside(k, j)..][..ni].iter().map(|&l| best != UNSEEN && l == best);
+    (0..nk).flat_map(|k| (0..nj).flat_map(move |j| found(k, j))).collect()
 }

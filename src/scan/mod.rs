@@ -40,6 +40,7 @@ mod anatomy;
 mod blur;
 mod choose;
 mod dicom;
+mod digest;
 mod error;
 mod findings;
 #[doc(hidden)]
@@ -56,8 +57,10 @@ mod tests;
 
 use std::path::Path;
 
+use anatomy::Anatomy;
 pub use dicom::stored::{StoredFrames, stored_frames};
 use dicom::{header, pixels};
+use digest::Gauge;
 pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};
 pub use source::{ContainerError, companions};
@@ -109,15 +112,24 @@ fn read_any(
     let name = choice.name();
     let stack = stack::stack(&choice.group.headers, params)?;
     watch.note("decoding slices");
-    let hu = pixels::read_hu(&stack, watch)?;
+    let gauge = Gauge::new(&stack.grid, params);
+    let (hu, mut digests) =
+        pixels::read_hu(&stack, watch, |k, slice| gauge.ask(slice, stack.slices[k].1.padding_hu()))?;
     watch.progress(2, 3);
     let raw = Volume { grid: stack.grid.clone(), hu };
     let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
-    let mut findings = findings::as_decoded(&stack, &raw, params);
+    let mut anatomy = Anatomy::of(&raw.grid, &digests, params);
+    let mut findings = findings::as_decoded(&raw.grid, &digests, &anatomy, params);
+    let resampled = findings::resampled(&stack);
     let volume = resample::straighten(&stack, raw.hu);
-    findings.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+    if resampled.is_some() {
+        digests = digest::digests(&volume, params);
+        anatomy = Anatomy::of(&volume.grid, &digests, params);
+    }
+    let twins = choice.group.twins;
+    findings.extend(findings::findings(&stack, twins, &volume, (&digests, &anatomy), blur_fwhm_mm, params));
     findings.extend(found.findings);
-    let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+    let [hu_min, hu_max] = digest::range(&digests);
     let first = stack.slices[0].0;
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),
@@ -131,7 +143,7 @@ fn read_any(
         hu_min,
         hu_max,
         blur_fwhm_mm,
-        resampled: findings::resampled(&stack),
+        resampled,
         chosen_because: choice.because,
         findings,
     };
