@@ -1,5 +1,7 @@
 //! The head in coarse cells: what is skull, which end the vault closes, which side the face is on.
 
+use rayon::prelude::*;
+
 use super::digest::{Digest, Gauge};
 use super::params::ScanParams;
 use crate::model::{Grid, Point};
@@ -30,6 +32,9 @@ pub struct Anatomy {
     up: bool,
 }
 
+/// Count and sum of y of a layer's air inside the head, and of its tissue.
+type LayerSums = ((usize, f64), (usize, f64));
+
 /// How sure an orientation is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Seen {
@@ -54,21 +59,23 @@ impl Anatomy {
         };
         let per_cell = factor.iter().product::<usize>() as f32;
         let mut mean = vec![0f32; grid.len()];
-        let slabs = mean.chunks_exact_mut(dims[0] * dims[1]).zip(digests.chunks_exact(factor[2]));
-        for (out, slices) in slabs {
+        let slabs = mean.par_chunks_exact_mut(dims[0] * dims[1]).zip(digests.par_chunks_exact(factor[2]));
+        slabs.for_each(|(out, slices)| {
             let mut sums = vec![0i64; out.len()];
             for slice in slices {
                 sums.iter_mut().zip(&slice.sums).for_each(|(sum, &of_slice)| *sum += of_slice);
             }
             out.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = sum as f32 / per_cell);
-        }
+        });
         let skull = largest_piece(&grid, &mean, params.bone_hu as f32);
         let mut bounds: Option<[[usize; 2]; 3]> = None;
-        for at in (0..grid.len()).filter(|&at| skull[at]) {
-            let ijk = grid.ijk(at);
-            let b = bounds.get_or_insert(ijk.map(|n| [n, n]));
+        for (row, cells) in skull.chunks_exact(dims[0]).enumerate() {
+            let Some(first) = cells.iter().position(|&c| c) else { continue };
+            let last = cells.iter().rposition(|&c| c).unwrap_or(first);
+            let ends = [[first, row % dims[1], row / dims[1]], [last, row % dims[1], row / dims[1]]];
+            let b = bounds.get_or_insert(ends[0].map(|n| [n, n]));
             for a in 0..3 {
-                b[a] = [b[a][0].min(ijk[a]), b[a][1].max(ijk[a])];
+                b[a] = [b[a][0].min(ends[0][a]), b[a][1].max(ends[1][a])];
             }
         }
         let up = grid.axes_lps[2].unit[2] >= 0.0;
@@ -102,7 +109,7 @@ impl Anatomy {
                 .count();
             cells as f64
         };
-        let areas: Vec<f64> = (0..self.grid.dims[2]).map(area).collect();
+        let areas: Vec<f64> = (0..self.grid.dims[2]).into_par_iter().map(area).collect();
         let most = areas.iter().copied().fold(1.0, f64::max);
         let (low, high) = (areas[0] / most, areas[areas.len() - 1] / most);
         let (top, bottom) = if self.up { (high, low) } else { (low, high) };
@@ -120,7 +127,7 @@ impl Anatomy {
     fn base_below(&self, b: [[usize; 2]; 3]) -> Seen {
         let [first, last] = b[2];
         let n = last - first + 1;
-        let deep: Vec<f64> = (first..=last).map(|k| self.deep_bone_mm2(k, b)).collect();
+        let deep: Vec<f64> = (first..=last).into_par_iter().map(|k| self.deep_bone_mm2(k, b)).collect();
         // The outermost tenth of either end is the cap of a dome, bone throughout.
         let (skip, part) = (n / 10, n * 2 / 5);
         let sum =
@@ -192,23 +199,29 @@ impl Anatomy {
         let Some(b) = self.bounds else { return Seen::Unclear(0.0) };
         let y =
             |i: usize, j: usize, k: usize| self.grid.patient_from_index([i as f64, j as f64, k as f64]).mm[1];
-        let (mut air, mut air_y) = (0usize, 0.0);
-        let (mut tissue, mut tissue_y) = (0usize, 0.0);
         let w = b[0][1] - b[0][0] + 1;
-        for k in b[2][0]..=b[2][1] {
+        let of_layer = |k: usize| {
+            let (mut air, mut tissue) = ((0usize, 0.0), (0usize, 0.0));
             // All four: behind the neck three see tissue.
             let inside = self.enclosed(k, b, 4, |at| self.mean[at] > TISSUE_HU);
             for j in b[1][0]..=b[1][1] {
                 for i in b[0][0]..=b[0][1] {
                     let hu = self.mean[self.grid.at(i, j, k)];
                     if hu > TISSUE_HU {
-                        (tissue, tissue_y) = (tissue + 1, tissue_y + y(i, j, k));
+                        tissue = (tissue.0 + 1, tissue.1 + y(i, j, k));
                     } else if hu < AIR_HU && inside[(j - b[1][0]) * w + i - b[0][0]] {
-                        (air, air_y) = (air + 1, air_y + y(i, j, k));
+                        air = (air.0 + 1, air.1 + y(i, j, k));
                     }
                 }
             }
-        }
+            (air, tissue)
+        };
+        // Summed in order of the layers, so that the sum is the same on any number of threads.
+        let layers: Vec<_> = (b[2][0]..=b[2][1]).into_par_iter().map(of_layer).collect();
+        let sum = |of: fn(&LayerSums) -> (usize, f64)| {
+            layers.iter().map(of).fold((0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1))
+        };
+        let ((air, air_y), (tissue, tissue_y)) = (sum(|l| l.0), sum(|l| l.1));
         let cell_cm3 = self.grid.voxel_mm3() / 1000.0;
         // Less than 2 cm3 is noise; a dry skull is full of air and tells nothing this way.
         if (air as f64) * cell_cm3 > 2.0 && air < tissue / 2 {
@@ -277,6 +290,10 @@ fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
             (best, best_size) = (next, size);
         }
     }
-    let found = |k: usize, j: usize| label[inside(k, j)..][..ni].iter().map(|&l| best != UNSEEN && l == best);
-    (0..nk).flat_map(|k| (0..nj).flat_map(move |j| found(k, j))).collect()
+    let mut skull = vec![false; grid.len()];
+    for (at, cells) in skull.chunks_exact_mut(ni).enumerate() {
+        let labels = &label[inside(at / nj, at % nj)..][..ni];
+        cells.iter_mut().zip(labels).for_each(|(cell, &l)| *cell = best != UNSEEN && l == best);
+    }
+    skull
 }

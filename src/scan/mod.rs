@@ -117,8 +117,8 @@ fn read_any(
         pixels::read_hu(&stack, watch, |k, slice| gauge.ask(slice, stack.slices[k].1.padding_hu()))?;
     watch.progress(2, 3);
     let raw = Volume { grid: stack.grid.clone(), hu };
-    let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
-    let mut anatomy = Anatomy::of(&raw.grid, &digests, params);
+    let (blur_fwhm_mm, mut anatomy) =
+        rayon::join(|| blur::blur_fwhm_mm(&raw), || Anatomy::of(&raw.grid, &digests, params));
     let mut findings = findings::as_decoded(&raw.grid, &digests, &anatomy, params);
     let resampled = findings::resampled(&stack);
     let volume = resample::straighten(&stack, raw.hu);

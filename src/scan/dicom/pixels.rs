@@ -11,6 +11,7 @@ use super::file;
 use super::header::{Header, Slice};
 use super::syntax::Packing;
 use super::values::first_line;
+use crate::geometry::pages::zeroed;
 use crate::model::Watch;
 use crate::scan::error::ScanError;
 use crate::scan::source::Source;
@@ -38,7 +39,7 @@ pub fn read_hu<T: Send>(
 ) -> Result<(Vec<i16>, Vec<T>), ScanError> {
     let area = stack.grid.dims[0] * stack.grid.dims[1];
     no_bomb(stack.slices.iter().map(|s| s.0), stack.grid.len() as u64 * 2)?;
-    let mut hu = vec![0i16; stack.grid.len()];
+    let mut hu: Vec<i16> = zeroed(stack.grid.len());
     let outcomes: Vec<Result<T, ScanError>> = hu
         .par_chunks_mut(area)
         .zip(&stack.slices)
