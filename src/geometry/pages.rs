@@ -4,7 +4,7 @@
 //! (`docs/loading.md`); a volume of 400 slices has 51 200 of them, and 100 of 2 MB.
 
 /// Smaller vectors are left as the allocator gives them.
-const WORTH_BYTES: usize = 32 << 20;
+const WORTH_BYTES: usize = 4 << 20;
 
 /// `len` zeros. Where the system has huge pages, they are asked for; the values are the same either way.
 pub fn zeroed<T: Copy + Default>(len: usize) -> Vec<T> {
