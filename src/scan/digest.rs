@@ -161,7 +161,7 @@ mod tests {
         let grid = Grid {
             dims: [37, 23, 2],
             spacing_mm: [0.6, 0.9, 1.0],
-            origin_lps_mm: Point::new(0.0, 0.0, 0.0),
+            origin_lps_mm: Point::new([0.0; 3]),
             axes_lps: [Dir::new([1.0, 0.0, 0.0]), Dir::new([0.0, 1.0, 0.0]), Dir::new([0.0, 0.0, 1.0])],
         };
         let (ni, nj) = (grid.dims[0], grid.dims[1]);
