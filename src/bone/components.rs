@@ -11,6 +11,7 @@
 use rayon::prelude::*;
 
 use super::bits;
+use crate::geometry::pages::zeroed;
 use crate::model::Grid;
 
 /// Slices per slab. Fixed, though the outcome would be the same with any number.
@@ -102,7 +103,7 @@ impl Components {
         let [ni, nj, _] = self.dims;
         let mut kept = vec![false; self.root.len()];
         roots.iter().for_each(|&r| kept[r as usize] = true);
-        let mut voxels = vec![0u8; self.dims.iter().product()];
+        let mut voxels: Vec<u8> = zeroed(self.dims.iter().product());
         // A slab may have fewer slices than SLAB; the last chunk then has, too.
         voxels.par_chunks_mut(ni * nj * SLAB).zip(&self.slabs).for_each(|(out, slab)| {
             for (row, out) in out.chunks_mut(ni).enumerate() {

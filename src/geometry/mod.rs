@@ -7,6 +7,7 @@ pub mod bvh;
 pub mod distance;
 pub mod nets;
 pub mod outline;
+pub mod pages;
 pub mod random;
 
 pub use bvh::{Bvh, Hit, Nearest};

@@ -1,6 +1,5 @@
 //! Triangle surfaces.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use nalgebra::Vector3;
@@ -100,20 +99,35 @@ impl<F: Frame> Mesh<F> {
 
     /// Counts edges by how many triangles share them and which way they run.
     pub fn edge_census(&self) -> EdgeCensus {
-        let mut edges: Vec<(u32, u32, bool)> = self
-            .triangles
-            .iter()
-            .flat_map(|t| [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])])
-            .map(|(a, b)| (a.min(b), a.max(b), a < b))
-            .collect();
-        edges.sort_unstable();
+        // Sorted by the lower vertex by counting, and by the other within the few that share it.
+        let edges = || self.triangles.iter().flat_map(|t| [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])]);
+        let mut ends = vec![0usize; self.vertices.len() + 1];
+        for (a, b) in edges() {
+            ends[a.min(b) as usize + 1] += 1;
+        }
+        for v in 0..self.vertices.len() {
+            ends[v + 1] += ends[v];
+        }
+        // The other vertex, and 1 where the triangle runs upwards; `ends` moves from a bucket's start to its end.
+        let mut others = vec![0u64; 3 * self.triangles.len()];
+        for (a, b) in edges() {
+            let at = &mut ends[a.min(b) as usize];
+            others[*at] = u64::from(a.max(b)) << 1 | u64::from(a < b);
+            *at += 1;
+        }
         let mut census = EdgeCensus { open: 0, sound: 0, twisted: 0, branching: 0 };
-        for run in edges.chunk_by(|x, y| (x.0, x.1) == (y.0, y.1)) {
-            match run {
-                [_] => census.open += 1,
-                [p, q] if p.2 != q.2 => census.sound += 1,
-                [_, _] => census.twisted += 1,
-                _ => census.branching += 1,
+        let mut start = 0;
+        for &end in &ends[..self.vertices.len()] {
+            let own = &mut others[start..end];
+            start = end;
+            own.sort_unstable();
+            for run in own.chunk_by(|x, y| x >> 1 == y >> 1) {
+                match run {
+                    [_] => census.open += 1,
+                    [p, q] if p != q => census.sound += 1,
+                    [_, _] => census.twisted += 1,
+                    _ => census.branching += 1,
+                }
             }
         }
         census
@@ -159,12 +173,21 @@ impl<F: Frame> Mesh<F> {
                 }
             }
         }
-        let mut by_root: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (i, t) in self.triangles.iter().enumerate() {
-            by_root.entry(root(&mut parent, t[0])).or_default().push(i);
+        // Numbered in order of their roots.
+        let mut number = vec![u32::MAX; self.vertices.len()];
+        let roots: Vec<u32> = self.triangles.iter().map(|t| root(&mut parent, t[0])).collect();
+        roots.iter().for_each(|&r| number[r as usize] = 0);
+        let mut count = 0;
+        for n in number.iter_mut().filter(|n| **n == 0) {
+            *n = count;
+            count += 1;
+        }
+        let mut by_root: Vec<Vec<usize>> = vec![Vec::new(); count as usize];
+        for (i, &r) in roots.iter().enumerate() {
+            by_root[number[r as usize] as usize].push(i);
         }
         let mut pieces: Vec<(f64, Vec<usize>)> =
-            by_root.into_values().map(|p| (p.iter().map(|&t| self.triangle_area_mm2(t)).sum(), p)).collect();
+            by_root.into_iter().map(|p| (p.iter().map(|&t| self.triangle_area_mm2(t)).sum(), p)).collect();
         pieces.sort_by(|a, b| b.0.total_cmp(&a.0));
         pieces.into_iter().map(|(_, p)| p).collect()
     }

@@ -2,10 +2,13 @@
 
 use rayon::prelude::*;
 
-use crate::model::{Grid, Point, Volume};
+use super::digest::{Digest, Gauge};
+use super::params::ScanParams;
+use crate::model::{Grid, Point};
 
-/// Edge of a cell, mm. A table is as thick; a skull stays one piece.
-const CELL_MM: f64 = 2.5;
+/// Labels of cells that are no bone, and of bone not yet reached.
+const NO_BONE: u32 = 0;
+const UNSEEN: u32 = 1;
 /// Air is below, tissue above.
 const TISSUE_HU: f32 = -300.0;
 const AIR_HU: f32 = -500.0;
@@ -29,6 +32,9 @@ pub struct Anatomy {
     up: bool,
 }
 
+/// Count and sum of y of a layer's air inside the head, and of its tissue.
+type LayerSums = ((usize, f64), (usize, f64));
+
 /// How sure an orientation is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Seen {
@@ -41,14 +47,9 @@ pub enum Seen {
 }
 
 impl Anatomy {
-    /// Averages the volume in cells and finds the largest piece of bone.
-    pub fn of(volume: &Volume, bone_hu: f64) -> Self {
-        let fine = &volume.grid;
-        let factor: [usize; 3] =
-            std::array::from_fn(|a| ((CELL_MM / fine.spacing_mm[a]).round() as usize).max(1));
-        // A rest narrower than a cell is left out.
-        let dims: [usize; 3] = std::array::from_fn(|a| (fine.dims[a] / factor[a]).max(1));
-        let factor: [usize; 3] = std::array::from_fn(|a| factor[a].min(fine.dims[a]));
+    /// Puts the sums of the slices together to cells and finds the largest piece of bone.
+    pub fn of(fine: &Grid, digests: &[Digest], params: &ScanParams) -> Self {
+        let Gauge { factor, cells: dims, .. } = Gauge::new(fine, params);
         let middle = factor.map(|f| (f as f64 - 1.0) / 2.0);
         let grid = Grid {
             dims,
@@ -56,28 +57,25 @@ impl Anatomy {
             origin_lps_mm: fine.patient_from_index(middle),
             axes_lps: fine.axes_lps,
         };
-        let mut mean = vec![0f32; grid.len()];
         let per_cell = factor.iter().product::<usize>() as f32;
-        mean.par_chunks_mut(dims[0] * dims[1]).enumerate().for_each(|(k, out)| {
-            let mut sums = vec![0i64; dims[0] * dims[1]];
-            for fk in k * factor[2]..(k + 1) * factor[2] {
-                for j in 0..dims[1] * factor[1] {
-                    let row = &volume.hu[fine.at(0, j, fk)..][..dims[0] * factor[0]];
-                    let cells = &mut sums[j / factor[1] * dims[0]..][..dims[0]];
-                    for (cell, voxels) in cells.iter_mut().zip(row.chunks_exact(factor[0])) {
-                        *cell += voxels.iter().map(|&v| i64::from(v)).sum::<i64>();
-                    }
-                }
+        let mut mean = vec![0f32; grid.len()];
+        let slabs = mean.par_chunks_exact_mut(dims[0] * dims[1]).zip(digests.par_chunks_exact(factor[2]));
+        slabs.for_each(|(out, slices)| {
+            let mut sums = vec![0i64; out.len()];
+            for slice in slices {
+                sums.iter_mut().zip(&slice.sums).for_each(|(sum, &of_slice)| *sum += of_slice);
             }
-            out.iter_mut().zip(&sums).for_each(|(m, &s)| *m = s as f32 / per_cell);
+            out.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = sum as f32 / per_cell);
         });
-        let skull = largest_piece(&grid, &mean, bone_hu as f32);
+        let skull = largest_piece(&grid, &mean, params.bone_hu as f32);
         let mut bounds: Option<[[usize; 2]; 3]> = None;
-        for at in (0..grid.len()).filter(|&at| skull[at]) {
-            let ijk = grid.ijk(at);
-            let b = bounds.get_or_insert(ijk.map(|n| [n, n]));
+        for (row, cells) in skull.chunks_exact(dims[0]).enumerate() {
+            let Some(first) = cells.iter().position(|&c| c) else { continue };
+            let last = cells.iter().rposition(|&c| c).unwrap_or(first);
+            let ends = [[first, row % dims[1], row / dims[1]], [last, row % dims[1], row / dims[1]]];
+            let b = bounds.get_or_insert(ends[0].map(|n| [n, n]));
             for a in 0..3 {
-                b[a] = [b[a][0].min(ijk[a]), b[a][1].max(ijk[a])];
+                b[a] = [b[a][0].min(ends[0][a]), b[a][1].max(ends[1][a])];
             }
         }
         let up = grid.axes_lps[2].unit[2] >= 0.0;
@@ -111,7 +109,7 @@ impl Anatomy {
                 .count();
             cells as f64
         };
-        let areas: Vec<f64> = (0..self.grid.dims[2]).map(area).collect();
+        let areas: Vec<f64> = (0..self.grid.dims[2]).into_par_iter().map(area).collect();
         let most = areas.iter().copied().fold(1.0, f64::max);
         let (low, high) = (areas[0] / most, areas[areas.len() - 1] / most);
         let (top, bottom) = if self.up { (high, low) } else { (low, high) };
@@ -129,7 +127,7 @@ impl Anatomy {
     fn base_below(&self, b: [[usize; 2]; 3]) -> Seen {
         let [first, last] = b[2];
         let n = last - first + 1;
-        let deep: Vec<f64> = (first..=last).map(|k| self.deep_bone_mm2(k, b)).collect();
+        let deep: Vec<f64> = (first..=last).into_par_iter().map(|k| self.deep_bone_mm2(k, b)).collect();
         // The outermost tenth of either end is the cap of a dome, bone throughout.
         let (skip, part) = (n / 10, n * 2 / 5);
         let sum =
@@ -201,23 +199,29 @@ impl Anatomy {
         let Some(b) = self.bounds else { return Seen::Unclear(0.0) };
         let y =
             |i: usize, j: usize, k: usize| self.grid.patient_from_index([i as f64, j as f64, k as f64]).mm[1];
-        let (mut air, mut air_y) = (0usize, 0.0);
-        let (mut tissue, mut tissue_y) = (0usize, 0.0);
         let w = b[0][1] - b[0][0] + 1;
-        for k in b[2][0]..=b[2][1] {
+        let of_layer = |k: usize| {
+            let (mut air, mut tissue) = ((0usize, 0.0), (0usize, 0.0));
             // All four: behind the neck three see tissue.
             let inside = self.enclosed(k, b, 4, |at| self.mean[at] > TISSUE_HU);
             for j in b[1][0]..=b[1][1] {
                 for i in b[0][0]..=b[0][1] {
                     let hu = self.mean[self.grid.at(i, j, k)];
                     if hu > TISSUE_HU {
-                        (tissue, tissue_y) = (tissue + 1, tissue_y + y(i, j, k));
+                        tissue = (tissue.0 + 1, tissue.1 + y(i, j, k));
                     } else if hu < AIR_HU && inside[(j - b[1][0]) * w + i - b[0][0]] {
-                        (air, air_y) = (air + 1, air_y + y(i, j, k));
+                        air = (air.0 + 1, air.1 + y(i, j, k));
                     }
                 }
             }
-        }
+            (air, tissue)
+        };
+        // Summed in order of the layers, so that the sum is the same on any number of threads.
+        let layers: Vec<_> = (b[2][0]..=b[2][1]).into_par_iter().map(of_layer).collect();
+        let sum = |of: fn(&LayerSums) -> (usize, f64)| {
+            layers.iter().map(of).fold((0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1))
+        };
+        let ((air, air_y), (tissue, tissue_y)) = (sum(|l| l.0), sum(|l| l.1));
         let cell_cm3 = self.grid.voxel_mm3() / 1000.0;
         // Less than 2 cm3 is noise; a dry skull is full of air and tells nothing this way.
         if (air as f64) * cell_cm3 > 2.0 && air < tissue / 2 {
@@ -252,11 +256,19 @@ impl Anatomy {
 
 /// Cells at or above `level` of the largest 26-connected piece.
 fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
-    let mut label = vec![0u32; grid.len()];
-    let (mut best, mut best_size, mut next) = (0u32, 0usize, 0u32);
+    // A rim of one cell all round, so that every cell has 26 neighbours at the same strides.
+    let [ni, nj, nk] = grid.dims;
+    let (row, layer) = (ni + 2, (ni + 2) * (nj + 2));
+    let mut label = vec![NO_BONE; layer * (nk + 2)];
+    let inside = |k: usize, j: usize| (k + 1) * layer + (j + 1) * row + 1;
+    for (at, cells) in mean.chunks_exact(ni).enumerate() {
+        let out = &mut label[inside(at / nj, at % nj)..][..ni];
+        out.iter_mut().zip(cells).filter(|(_, mean)| **mean >= level).for_each(|(l, _)| *l = UNSEEN);
+    }
+    let (mut best, mut best_size, mut next) = (UNSEEN, 0usize, UNSEEN);
     let mut open: Vec<usize> = Vec::new();
-    for start in 0..grid.len() {
-        if mean[start] < level || label[start] != 0 {
+    for start in 0..label.len() {
+        if label[start] != UNSEEN {
             continue;
         }
         next += 1;
@@ -265,16 +277,11 @@ fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
         let mut size = 0;
         while let Some(at) = open.pop() {
             size += 1;
-            let c = grid.ijk(at);
-            let span = |a: usize| c[a].saturating_sub(1)..=(c[a] + 1).min(grid.dims[a] - 1);
-            for k in span(2) {
-                for j in span(1) {
-                    for i in span(0) {
-                        let n = grid.at(i, j, k);
-                        if label[n] == 0 && mean[n] >= level {
-                            label[n] = next;
-                            open.push(n);
-                        }
+            for first in [at - layer, at, at + layer].iter().flat_map(|&k| [k - row, k, k + row]) {
+                for n in first - 1..=first + 1 {
+                    if label[n] == UNSEEN {
+                        label[n] = next;
+                        open.push(n);
                     }
                 }
             }
@@ -283,5 +290,10 @@ fn largest_piece(grid: &Grid, mean: &[f32], level: f32) -> Vec<bool> {
             (best, best_size) = (next, size);
         }
     }
-    label.iter().map(|&l| l != 0 && l == best).collect()
+    let mut skull = vec![false; grid.len()];
+    for (at, cells) in skull.chunks_exact_mut(ni).enumerate() {
+        let labels = &label[inside(at / nj, at % nj)..][..ni];
+        cells.iter_mut().zip(labels).for_each(|(cell, &l)| *cell = best != UNSEEN && l == best);
+    }
+    skull
 }

@@ -4,9 +4,8 @@ use rayon::prelude::*;
 
 use crate::model::Volume;
 
-/// The level half way between air and skin, and how near to it a voxel must lie, HU.
-const MIDDLE_HU: f64 = -475.0;
-const NEAR_HU: f64 = 200.0;
+/// Within 200 HU of the level half way between air and skin.
+const NEAR_HU: std::ops::RangeInclusive<i16> = -675..=-275;
 /// Either side of an edge, HU.
 const AIR_HU: i16 = -900;
 const SKIN_HU: i16 = -150;
@@ -36,8 +35,9 @@ pub fn blur_fwhm_mm(volume: &Volume) -> Option<f64> {
             let at = |i: usize, j: usize| f64::from(hu(i, j));
             let mut found = Vec::new();
             for j in reach[1] + 1..nj - reach[1] - 1 {
+                let row = &volume.hu[g.at(0, j, k)..][..ni];
                 for i in reach[0] + 1..ni - reach[0] - 1 {
-                    if (at(i, j) - MIDDLE_HU).abs() > NEAR_HU {
+                    if !NEAR_HU.contains(&row[i]) {
                         continue;
                     }
                     // Along the direction nearer to the gradient, so that the edge is met nearly square.

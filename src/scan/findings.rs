@@ -1,13 +1,14 @@
 //! What makes a readable scan unfit to plan on. Limits are keys of `[scan]`.
 
 use super::anatomy::{Anatomy, HEAD_MM, Seen};
+use super::digest::Digest;
 use super::params::ScanParams;
 use super::stack::Stack;
 use crate::model::{Finding, Grid, Severity, Volume};
 
 /// Findings that must be asked of the slices as they were decoded, before any is moved.
-pub fn as_decoded(stack: &Stack<'_>, volume: &Volume, params: &ScanParams) -> Vec<Finding> {
-    field_of_view(stack, volume, params).into_iter().collect()
+pub fn as_decoded(grid: &Grid, digests: &[Digest], anatomy: &Anatomy, params: &ScanParams) -> Vec<Finding> {
+    field_of_view(grid, digests, anatomy, params).into_iter().collect()
 }
 
 /// Findings of the stack and its HU.
@@ -15,10 +16,10 @@ pub fn findings(
     stack: &Stack<'_>,
     twins: usize,
     volume: &Volume,
+    (digests, anatomy): (&[Digest], &Anatomy),
     blur_fwhm_mm: Option<f64>,
     params: &ScanParams,
 ) -> Vec<Finding> {
-    let anatomy = Anatomy::of(volume, params.bone_hu);
     let mut found = Vec::new();
     found.extend(slice_step(stack, params));
     found.extend(uneven(stack, params));
@@ -29,8 +30,8 @@ pub fn findings(
     found.extend(anisotropy(volume, params));
     found.extend(kernel(stack, blur_fwhm_mm, params));
     found.extend(ends(volume, params));
-    found.extend(orientation(&anatomy));
-    found.extend(metal(volume, &anatomy, params));
+    found.extend(orientation(anatomy));
+    found.extend(metal(&volume.grid, digests, anatomy, params));
     found
 }
 
@@ -191,29 +192,15 @@ fn kernel(stack: &Stack<'_>, blur_fwhm_mm: Option<f64>, params: &ScanParams) -> 
 }
 
 /// Bone of the skull at the border of the slices or of the circle they were reconstructed in.
-fn field_of_view(stack: &Stack<'_>, volume: &Volume, params: &ScanParams) -> Option<Finding> {
-    let anatomy = Anatomy::of(volume, params.bone_hu);
-    let grid = &volume.grid;
-    let [ni, nj, nk] = grid.dims;
+fn field_of_view(grid: &Grid, digests: &[Digest], anatomy: &Anatomy, params: &ScanParams) -> Option<Finding> {
+    let ni = grid.dims[0];
     let [si, sj, sk] = grid.spacing_mm;
     let mut border_mm2 = 0.0;
     let mut place = None;
-    for k in 0..nk {
-        let s = stack.slices[k].1;
-        // As decoded: padding is a negative number whatever the representation says.
-        let hu_of = |p: i32| (f64::from(p as i16) * s.slope + s.intercept).round().max(-32768.0);
-        let padding = s.padding.map(|[from, to]| hu_of(from).max(hu_of(to)));
-        let slice = &volume.hu[k * ni * nj..(k + 1) * ni * nj];
-        for (at, &hu) in slice.iter().enumerate() {
-            if f64::from(hu) < params.bone_hu {
-                continue;
-            }
-            let (i, j) = (at % ni, at / ni);
-            let outside = |n: usize| padding.is_some_and(|p| f64::from(slice[n]) <= p);
-            // The face of this pixel that looks out of the measured field.
-            let across_i = i == 0 || i + 1 == ni || outside(at - 1) || outside(at + 1);
-            let across_j = j == 0 || j + 1 == nj || outside(at - ni) || outside(at + ni);
-            if !(across_i || across_j) || !anatomy.near_skull(i, j, k) {
+    for (k, digest) in digests.iter().enumerate() {
+        for (at, across_i) in &digest.border {
+            let (i, j) = (*at as usize % ni, *at as usize / ni);
+            if !anatomy.near_skull(i, j, k) {
                 continue;
             }
             let p = grid.patient_from_index([i as f64, j as f64, k as f64]);
@@ -221,7 +208,8 @@ fn field_of_view(stack: &Stack<'_>, volume: &Volume, params: &ScanParams) -> Opt
             if anatomy.below_crown_mm(p).is_none_or(|below| below > HEAD_MM) {
                 continue;
             }
-            border_mm2 += if across_i { sj * sk } else { si * sk };
+            // The face of this pixel that looks out of the measured field.
+            border_mm2 += if *across_i { sj * sk } else { si * sk };
             place.get_or_insert(p.mm);
         }
     }
@@ -383,10 +371,11 @@ fn nearly_cut(volume: &Volume, top: usize, params: &ScanParams) -> Option<Findin
     })
 }
 
-fn metal(volume: &Volume, anatomy: &Anatomy, params: &ScanParams) -> Option<Finding> {
-    let grid = &volume.grid;
-    let at: Vec<usize> =
-        (0..volume.hu.len()).filter(|&n| f64::from(volume.hu[n]) > params.metal_hu).collect();
+fn metal(grid: &Grid, digests: &[Digest], anatomy: &Anatomy, params: &ScanParams) -> Option<Finding> {
+    let area = grid.dims[0] * grid.dims[1];
+    let of_slice =
+        |(k, d): (usize, &Digest)| d.metal.iter().map(move |&n| k * area + n as usize).collect::<Vec<_>>();
+    let at: Vec<usize> = digests.iter().enumerate().flat_map(of_slice).collect();
     let metal_mm3 = at.len() as f64 * grid.voxel_mm3();
     (metal_mm3 > params.metal_mm3_max).then(|| {
         let (size, middle) = largest_piece(grid, &at);

@@ -110,7 +110,7 @@ fn without_twins(headers: Vec<&Header>, tolerance_mm: f64) -> (Vec<&Header>, usi
 }
 
 fn same_hu<'a>(a: (&'a Header, &'a Slice), b: (&'a Header, &'a Slice)) -> bool {
-    let Ok(hu) = read_hu(&bare(vec![a, b]), &Silent) else { return false };
+    let Ok((hu, _)) = read_hu(&bare(vec![a, b]), &Silent, |_, _| ()) else { return false };
     let (one, other) = hu.split_at(hu.len() / 2);
     one == other
 }

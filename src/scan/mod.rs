@@ -40,6 +40,7 @@ mod anatomy;
 mod blur;
 mod choose;
 mod dicom;
+mod digest;
 mod error;
 mod findings;
 #[doc(hidden)]
@@ -56,8 +57,10 @@ mod tests;
 
 use std::path::Path;
 
+use anatomy::Anatomy;
 pub use dicom::stored::{StoredFrames, stored_frames};
 use dicom::{header, pixels};
+use digest::Gauge;
 pub use error::{ScanError, ShortHash};
 pub use params::{ScanParams, ScanToml};
 pub use source::{ContainerError, companions};
@@ -112,23 +115,36 @@ fn read_any(
     watch.note("decoding slices");
     // Limits in HU say nothing of what is no CT.
     let of_hu = stack.slices[0].0.modality == "CT";
-    let hu = pixels::read_hu(&stack, watch).map_err(|e| if of_hu { e } else { e.of_intensities() })?;
+    let gauge = Gauge::new(&stack.grid, params);
+    let ask = |k: usize, slice: &[i16]| gauge.ask(slice, stack.slices[k].1.padding_hu());
+    let (hu, mut digests) =
+        pixels::read_hu(&stack, watch, ask).map_err(|e| if of_hu { e } else { e.of_intensities() })?;
     watch.progress(2, 3);
+    let twins = choice.group.twins;
     let raw = Volume { grid: stack.grid.clone(), hu };
     let (blur_fwhm_mm, volume, mut findings) = if of_hu {
-        let blur_fwhm_mm = blur::blur_fwhm_mm(&raw);
-        let mut findings = findings::as_decoded(&stack, &raw, params);
+        let (blur_fwhm_mm, mut anatomy) =
+            rayon::join(|| blur::blur_fwhm_mm(&raw), || Anatomy::of(&raw.grid, &digests, params));
+        let mut findings = findings::as_decoded(&raw.grid, &digests, &anatomy, params);
         let volume = resample::straighten(&stack, raw.hu);
-        findings.extend(findings::findings(&stack, choice.group.twins, &volume, blur_fwhm_mm, params));
+        if findings::resampled(&stack).is_some() {
+            digests = digest::digests(&volume, params);
+            anatomy = Anatomy::of(&volume.grid, &digests, params);
+        }
+        let seen = (&digests[..], &anatomy);
+        findings.extend(findings::findings(&stack, twins, &volume, seen, blur_fwhm_mm, params));
         (blur_fwhm_mm, volume, findings)
     } else {
-        // MR is taken in any plane: turned so that i, j, k grow most nearly along +x, +y, +z, as images are.
         let volume = resample::straighten(&stack, raw.hu);
+        if findings::resampled(&stack).is_some() {
+            digests = digest::digests(&volume, params);
+        }
+        // MR is taken in any plane: turned so that i, j, k grow most nearly along +x, +y, +z, as images are.
         let (grid, hu) = voxels::upright(&volume.grid, volume.hu);
-        (None, Volume { grid, hu }, findings::of_geometry(&stack, choice.group.twins, params))
+        (None, Volume { grid, hu }, findings::of_geometry(&stack, twins, params))
     };
     findings.extend(found.findings);
-    let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+    let [hu_min, hu_max] = digest::range(&digests);
     let first = stack.slices[0].0;
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),

@@ -251,7 +251,7 @@ pub fn preview_series(path: &Path, params: &ScanParams) -> Result<Vec<Preview>, 
             };
             let middle = checked.slices[checked.slices.len() / 2];
             let one = bare(vec![middle]);
-            let mut hu = read_hu(&one, &Silent)?;
+            let (mut hu, _) = read_hu(&one, &Silent, |_, _| ())?;
             let [columns, rows, _] = one.grid.dims;
             // A page is read with the patient's left on its right and the back at its foot.
             if one.grid.axes_lps[0].unit[0] < 0.0 {

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::geometry::pages::zeroed;
 use crate::model::{Bone, Grid, Volume};
 
 /// Bone may reach this many voxels beyond the mask: air beside bone puts the half-maximum below the threshold.
@@ -22,7 +23,7 @@ impl Field {
         let (first, dims) = around(grid, &bone.mask.voxels)?;
         let near = near_mask(grid, &bone.mask.voxels, first, dims);
         let threshold_hu = bone.facts.threshold_hu;
-        let mut values = vec![0f32; dims.iter().product()];
+        let mut values: Vec<f32> = zeroed(dims.iter().product());
         values.par_chunks_mut(dims[0]).enumerate().for_each(|(row, out)| {
             let (j, k) = (row % dims[1], row / dims[1]);
             let from = grid.at(first[0], first[1] + j, first[2] + k);
@@ -76,7 +77,7 @@ fn around(grid: &Grid, mask: &[u8]) -> Option<([usize; 3], [usize; 3])> {
 fn near_mask(grid: &Grid, mask: &[u8], first: [usize; 3], dims: [usize; 3]) -> Vec<u8> {
     let [ni, nj, nk] = dims;
     let w = BEYOND_MASK;
-    let mut along_i = vec![0u8; ni * nj * nk];
+    let mut along_i: Vec<u8> = zeroed(ni * nj * nk);
     along_i.par_chunks_mut(ni).enumerate().for_each(|(row, out)| {
         let from = grid.at(first[0], first[1] + row % nj, first[2] + row / nj);
         for i in (0..ni).filter(|i| mask[from + i] != 0) {
@@ -84,7 +85,7 @@ fn near_mask(grid: &Grid, mask: &[u8], first: [usize; 3], dims: [usize; 3]) -> V
         }
     });
     let grow = |from: &[u8], stride: usize, n: usize, at_of: &(dyn Fn(usize) -> usize + Sync)| {
-        let mut grown = vec![0u8; from.len()];
+        let mut grown: Vec<u8> = zeroed(from.len());
         grown.par_chunks_mut(ni).enumerate().for_each(|(row, out)| {
             let at = at_of(row);
             for other in at.saturating_sub(w)..(at + w + 1).min(n) {

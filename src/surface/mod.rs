@@ -174,6 +174,8 @@ fn sort_pieces(mesh: &Mesh<Patient>, params: &SurfaceParams) -> Kept {
     let mut kept = Kept { triangles: Vec::new(), shells: Vec::new(), seen, findings: Vec::new() };
     let mut dropped = [(0usize, 0.0f64); 2];
     let mut cavities = (0usize, 0.0f64);
+    // No vertex belongs to two pieces.
+    let mut seen_vertices = vec![false; mesh.vertices.len()];
     for piece in pieces {
         // Volumes of a small piece far from the origin lose digits; measured from its own first corner they do not.
         let origin = mesh.corners(piece[0])[0];
@@ -190,11 +192,10 @@ fn sort_pieces(mesh: &Mesh<Patient>, params: &SurfaceParams) -> Kept {
             let d = &mut dropped[usize::from(cavity)];
             *d = (d.0 + 1, d.1 + volume_mm3.abs());
         } else {
-            let mut corners: Vec<u32> = piece.iter().flat_map(|&t| mesh.triangles[t]).collect();
-            corners.sort_unstable();
-            corners.dedup();
+            let first_seen = |v: &u32| !std::mem::replace(&mut seen_vertices[*v as usize], true);
+            let corners = piece.iter().flat_map(|&t| mesh.triangles[t]).filter(first_seen).count();
             // A closed piece has three edges for every two triangles; the census makes sure that it is closed.
-            let euler_number = corners.len() as i64 - (piece.len() / 2) as i64;
+            let euler_number = corners as i64 - (piece.len() / 2) as i64;
             kept.shells.push(ShellFacts {
                 cavity,
                 triangles: piece.len(),

@@ -22,6 +22,7 @@ use rayon::prelude::*;
 
 use super::loops::{EDGE_FROM, NONE, Sheets, Table};
 use super::samples::Samples;
+use crate::geometry::pages::zeroed;
 
 /// Least distance of a crossing from a sample, in voxels. 5e-4 of 0.5 mm is 0.25 µm.
 const APART: f32 = 5e-4;
@@ -62,12 +63,12 @@ pub fn split_net(
     let (_, quads_in_all) = starts(&mut cells.layers.iter().map(|l| l.quads));
     assert!(vertices_in_all < CROWDED as usize, "{vertices_in_all} vertices are too many");
 
-    let mut vertices = vec![[0f64; 3]; vertices_in_all];
+    let mut vertices: Vec<[f64; 3]> = zeroed(vertices_in_all);
     parts(&mut vertices, cells.layers.iter().map(|l| l.vertices))
         .into_par_iter()
         .enumerate()
         .for_each(|(k, out)| cells.write_vertices(k, &place, out));
-    let mut triangles = vec![[0u32; 3]; 2 * quads_in_all];
+    let mut triangles: Vec<[u32; 3]> = zeroed(2 * quads_in_all);
     parts(&mut triangles, cells.layers.iter().map(|l| 2 * l.quads))
         .into_par_iter()
         .enumerate()
@@ -121,7 +122,7 @@ impl<'a, S: Samples> Cells<'a, S> {
     fn new(samples: &'a S) -> Self {
         let dims = samples.dims();
         let words = (dims[0] + 2).div_ceil(64);
-        let mut bits = vec![0u64; words * (dims[1] + 2) * (dims[2] + 2)];
+        let mut bits: Vec<u64> = zeroed(words * (dims[1] + 2) * (dims[2] + 2));
         if dims.iter().all(|&n| n > 0) {
             bits.par_chunks_mut(words * (dims[1] + 2)).skip(1).take(dims[2]).enumerate().for_each(
                 |(k, layer)| {
@@ -143,8 +144,8 @@ impl<'a, S: Samples> Cells<'a, S> {
             dims,
             words,
             bits,
-            crossed: vec![0; per_layer * (dims[2] + 1)],
-            base: vec![0; per_layer * (dims[2] + 1)],
+            crossed: zeroed(per_layer * (dims[2] + 1)),
+            base: zeroed(per_layer * (dims[2] + 1)),
             layers: Vec::new(),
         };
         let (mut crossed, mut base) = (std::mem::take(&mut cells.crossed), std::mem::take(&mut cells.base));

@@ -36,6 +36,15 @@ pub struct Slice {
     pub tilt_deg: Option<f64>,
 }
 
+impl Slice {
+    /// HU at or below which nothing was measured; `None` without padding.
+    pub fn padding_hu(&self) -> Option<i32> {
+        // As decoded: padding is a negative number whatever the representation says.
+        let hu_of = |p: i32| (f64::from(p as i16) * self.slope + self.intercept).round().max(-32768.0);
+        self.padding.map(|[from, to]| hu_of(from).max(hu_of(to)) as i32)
+    }
+}
+
 /// What one file says of one of its frames.
 #[derive(Clone, Debug)]
 pub struct Header {

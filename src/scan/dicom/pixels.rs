@@ -11,6 +11,7 @@ use super::file;
 use super::header::{Header, Slice};
 use super::syntax::Packing;
 use super::values::first_line;
+use crate::geometry::pages::zeroed;
 use crate::model::Watch;
 use crate::scan::error::ScanError;
 use crate::scan::source::Source;
@@ -26,15 +27,20 @@ thread_local! {
     static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// HU of the whole stack, `i` fastest.
+/// HU of the whole stack, `i` fastest, and what `look` says of each slice by its number from 0, asked while the slice is
+/// still at hand.
 ///
 /// # Errors
 /// The first slice, in order, that cannot be read, decoded or expressed as `i16` HU.
-pub fn read_hu(stack: &Stack<'_>, watch: &dyn Watch) -> Result<Vec<i16>, ScanError> {
+pub fn read_hu<T: Send>(
+    stack: &Stack<'_>,
+    watch: &dyn Watch,
+    look: impl Fn(usize, &[i16]) -> T + Sync,
+) -> Result<(Vec<i16>, Vec<T>), ScanError> {
     let area = stack.grid.dims[0] * stack.grid.dims[1];
     no_bomb(stack.slices.iter().map(|s| s.0), stack.grid.len() as u64 * 2)?;
-    let mut hu = vec![0i16; stack.grid.len()];
-    let outcomes: Vec<Result<(), ScanError>> = hu
+    let mut hu: Vec<i16> = zeroed(stack.grid.len());
+    let outcomes: Vec<Result<T, ScanError>> = hu
         .par_chunks_mut(area)
         .zip(&stack.slices)
         .enumerate()
@@ -43,11 +49,11 @@ pub fn read_hu(stack: &Stack<'_>, watch: &dyn Watch) -> Result<Vec<i16>, ScanErr
                 return Err(ScanError::Stopped);
             }
             let reader = Reader { header, number: at + 1 };
-            reader.hu(slice, out)
+            reader.hu(slice, out)?;
+            Ok(look(at, out))
         })
         .collect();
-    outcomes.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(hu)
+    Ok((hu, outcomes.into_iter().collect::<Result<Vec<T>, _>>()?))
 }
 
 /// Compressed slices must hold enough to be `unpacked` bytes.

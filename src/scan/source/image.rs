@@ -5,13 +5,14 @@ use std::path::Path;
 use super::ContainerError;
 use crate::formats::{inv3, nifti, nrrd, voxels};
 use crate::model::{Finding, Scan, ScanFacts, Severity, Volume};
+use crate::scan::anatomy::Anatomy;
 use crate::scan::blur::blur_fwhm_mm;
 use crate::scan::error::ScanError;
-use crate::scan::findings;
 use crate::scan::header::short_sha256;
 use crate::scan::params::ScanParams;
 use crate::scan::stack::Stack;
 use crate::scan::study::{SeriesSummary, Study};
+use crate::scan::{digest, findings};
 
 /// Air about a head is −1000 HU; an image whose lowest value is above this is not in HU, or was cut to the head.
 const AIR_HU: i16 = -500;
@@ -89,13 +90,17 @@ pub fn scan_of(image: Image, params: &ScanParams, any_modality: bool) -> Result<
         }
     }
     let Image { volume, container, modality, short_hash } = image;
-    let (hu_min, hu_max) = volume.hu.iter().fold((i16::MAX, i16::MIN), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+    let digests = digest::digests(&volume, params);
+    let [hu_min, hu_max] = digest::range(&digests);
     let stack = Stack::of_image(&volume.grid);
     // Limits in HU say nothing of what is no CT.
     let of_hu = modality == "CT" || modality == "unknown" && !any_modality;
     let blur_fwhm_mm = if of_hu { blur_fwhm_mm(&volume) } else { None };
-    let mut findings =
-        if of_hu { findings::findings(&stack, 0, &volume, blur_fwhm_mm, params) } else { Vec::new() };
+    let mut findings = Vec::new();
+    if of_hu {
+        let anatomy = Anatomy::of(&volume.grid, &digests, params);
+        findings.extend(findings::findings(&stack, 0, &volume, (&digests, &anatomy), blur_fwhm_mm, params));
+    }
     findings.extend(container_findings(container, &modality, hu_min));
     let facts = ScanFacts {
         schema: "osteomill.scan/1".into(),
