@@ -8,7 +8,7 @@ work=$1
 scans="${OSTEOMILL_SCANS:-$PWD/../shared/scans}"
 python3 -m venv "$work/venv"
 packages=(numpy pydicom SimpleITK nibabel highdicom trimesh lib3mf pygltflib
-    pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls dcm2niix)
+    pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls dcm2niix connected-components-3d vtk)
 if ! "$work/venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" 2>"$work/pip.log"; then
     echo "skipped: the peers' packages cannot be installed: $(tail -n 1 "$work/pip.log")"
     exit 0
@@ -29,3 +29,7 @@ if [ -d "$scans" ]; then
 else
     echo "skipped: no real scans for pixels and geometry; set OSTEOMILL_SCANS"
 fi
+echo "-- speed: load, threshold, largest piece and surface beside SimpleITK, cc3d and VTK; gated on the ratio"
+mkdir -p "$work/series"
+OSTEOMILL_LOADING_KEEP="$work/series" cargo bench --quiet --bench loading
+python benches/peers/chain.py "$work/series"
