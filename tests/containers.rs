@@ -640,7 +640,8 @@ fn a_mask_stands_in_for_the_bone_and_is_never_accepted_unseen() {
     let given = scan.given.as_ref().expect("a mask was given");
     assert_eq!(given.mask.voxels, mask().voxels);
     assert!(has(&scan, "mask-given"));
-    let made_hu = given.made_hu.as_ref().expect("the HU of a CT stay as they are, beside those made of the mask");
+    let made_hu =
+        given.made_hu.as_ref().expect("the HU of a CT stay as they are, beside those made of the mask");
     assert_ne!(*made_hu, scan.volume.hu);
     for (at, &v) in given.mask.voxels.iter().enumerate() {
         assert_eq!(v != 0, f32::from(made_hu[at]) >= given.level_hu, "the level lies at the mask's edge");
