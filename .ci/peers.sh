@@ -6,7 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$1
 scans="${OSTEOMILL_SCANS:-$PWD/../shared/scans}"
-python3 -m venv "$work/venv"
+if ! python3 -m venv "$work/venv" 2>/dev/null; then
+    apt-get install -y -qq python3-venv
+    python3 -m venv "$work/venv"
+fi
 packages=(numpy pydicom SimpleITK nibabel highdicom trimesh lib3mf pygltflib
     pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls dcm2niix connected-components-3d vtk)
 if ! "$work/venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" 2>"$work/pip.log"; then

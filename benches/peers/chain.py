@@ -3,18 +3,17 @@
 VTK's vtkFlyingEdges3D and vtkSurfaceNets3D, on one folder of one CT series, in one run, warm cache.
 
     pip install SimpleITK connected-components-3d vtk numpy
-    OSTEOMILL_LOADING_KEEP=/tmp/series cargo bench --bench loading      # writes 512 x 512 x 400
-    python3 benches/peers/chain.py /tmp/series [FOLDER ...]
+    OSTEOMILL_LOADING_KEEP=SERIES cargo bench --bench loading      # writes 512 x 512 x 400
+    python3 benches/peers/chain.py SERIES [FOLDER ...]
 
 Prints medians in seconds and ratios to osteomill's. Gate on the ratios: seconds drift with the machine. Ends with 1
 when the whole takes osteomill longer than 0.36 of what SimpleITK and FlyingEdges take (0.45 s of 1.26 s).
 """
 import os
+import pathlib
 import re
-import statistics
 import subprocess
 import sys
-import time
 
 import cc3d
 import numpy as np
@@ -22,9 +21,11 @@ import SimpleITK as sitk
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from loading import median, simpleitk  # noqa: E402
+
 LEVEL_HU = 300.5
 SHARE_MAX = 0.45 / 1.26
-CALLS = 5
 
 
 def ours(folder):
@@ -32,22 +33,6 @@ def ours(folder):
                          env={**os.environ, "OSTEOMILL_SERIES": folder}, check=True, capture_output=True, text=True)
     return {name: float(ns.replace(",", "")) * 1e-9
             for name, ns in re.findall(r"test chain/(\w+) \.\.\. bench:\s+([\d,.]+) ns/iter", out.stdout)}
-
-
-def median(run):
-    run()
-    taken = []
-    for _ in range(CALLS):
-        start = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
-def load(folder):
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(folder))
-    return reader.Execute()
 
 
 def largest_by_cc3d(array):
@@ -79,19 +64,19 @@ def main():
     bad = False
     for n, folder in enumerate(sys.argv[1:], 1):
         own = ours(folder)
-        image = load(folder)
+        image = simpleitk(folder)
         array = sitk.GetArrayFromImage(image).astype(np.int16)
         spacing = image.GetSpacing()
         selected = (array >= LEVEL_HU).astype(np.uint8)
 
         def whole():
-            loaded = load(folder)
+            loaded = simpleitk(folder)
             view = sitk.GetArrayViewFromImage(loaded)
             largest_by_cc3d(view)
             surface(vtk.vtkFlyingEdges3D, np.ascontiguousarray(view, np.int16), spacing)
 
         rows = [
-            ("load", "SimpleITK", median(lambda: load(folder))),
+            ("load", "SimpleITK", median(lambda: simpleitk(folder))),
             ("largest", "cc3d", median(lambda: largest_by_cc3d(array))),
             ("largest", "SimpleITK", median(lambda: largest_by_itk(image))),
             ("net", "vtkFlyingEdges3D", median(lambda: surface(vtk.vtkFlyingEdges3D, array, spacing))),

@@ -3,8 +3,8 @@
 loading, in one run; medians of five, cache warm.
 
     pip install SimpleITK pydicom numpy
-    OSTEOMILL_LOADING_KEEP=/tmp/series cargo bench --bench loading
-    python3 benches/peers/loading.py /tmp/series scans/philips-skull/S2030
+    OSTEOMILL_LOADING_KEEP=SERIES cargo bench --bench loading
+    python3 benches/peers/loading.py SERIES scans/philips-skull/S2030
 """
 import os
 import re

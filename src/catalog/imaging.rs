@@ -81,7 +81,7 @@ impl BoneStage {
 
 impl Work for BoneStage {
     const ID: &'static str = "bone";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["scan"];
     type Out = Bone;
     fn parameters(&self) -> Value {
