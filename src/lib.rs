@@ -6,6 +6,7 @@
 //! the stages to [`pipeline`], [`store`] keeps what they made, and only [`cli`] talks to people.
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod bone;
 pub mod catalog;
 pub mod cli;

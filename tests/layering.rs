@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bone", &["model", "geometry", "formats"]),
     ("surface", &["model", "geometry", "formats"]),
     ("implant", &["model", "geometry", "formats"]),
+    ("bench", &["model", "geometry", "formats", "phantom", "bone", "implant"]),
     ("plan", &["model", "geometry", "formats"]),
     ("review", &["model", "geometry", "formats"]),
     ("toolpath", &["model", "geometry", "formats"]),
@@ -32,7 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "model", "formats", "pipeline", "store", "catalog", "record", "phantom", "scan", "milling",
-            "inspect",
+            "inspect", "bench", "bone", "implant",
         ],
     ),
 ];

@@ -28,3 +28,25 @@ echo "$count mutated files: done"
 
 # Bone: thin walls at every blur and voxel size; a skull at 0.45 mm.
 once edge cargo test --release --test edge --test edge_skull -- --ignored --nocapture
+
+# Virtual craniectomies: 110 cuts per skull in pieces of ten, so that it goes on where it was stopped; the reports lie in
+# target/long/bench. Some hours on two cores.
+scans=${OSTEOMILL_SCANS:-../shared/scans}
+if [ -d "$scans" ]; then
+    cargo build --release --quiet
+    mkdir -p "$marks/bench"
+    seed=1
+    while [ "$seed" -le 11 ]; do
+        once "cuts-cranium-$seed" target/release/osteomill bench cuts "$scans/cranium/dicom" \
+            --count 10 --seed "$seed" --out "$marks/bench/cranium-$seed"
+        once "cuts-plastic-$seed" target/release/osteomill bench cuts "$scans/philips-skull/S2030" \
+            --count 10 --seed "$seed" --out "$marks/bench/plastic-$seed"
+        once "cuts-mesh-$seed" target/release/osteomill bench cuts "$scans/../meshes/skull/human_skull.stl" \
+            --axes=-z,x,-y --voxel-mm 0.8 --count 10 --seed "$seed" --out "$marks/bench/mesh-$seed"
+        once "cuts-phantom-$seed" target/release/osteomill bench cuts "phantom:$seed" \
+            --voxel-mm 0.7 --count 10 --seed "$seed" --out "$marks/bench/phantom-$seed"
+        seed=$((seed + 1))
+    done
+else
+    echo "skipped: no real scans; set OSTEOMILL_SCANS"
+fi

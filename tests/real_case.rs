@@ -27,6 +27,9 @@ fn check(pipeline: &str, thickness_mm: f64) {
     let defects = json(&case.join("reconstruction/defects.json"));
     assert_eq!(defects["defects"].as_array().unwrap().len(), 1);
     assert_eq!(defects["defects"][0]["site"], "right frontal");
+    // The forehead is as even as this patient's own halves are, and as sure of it as it says.
+    assert!(number(&defects, "/defects/0/asymmetry_mm_p95") <= 1.5, "{defects}");
+    assert!(number(&defects, "/defects/0/mirror_within_share") >= 0.8, "{defects}");
     let symmetry_x = number(&defects, "/symmetry/offset_mm");
     let x = number(&defects, "/defects/0/centroid_lps_mm/0");
     assert!(x < symmetry_x && x < 0.0, "patient's right: x = {x}, symmetry plane at {symmetry_x}");

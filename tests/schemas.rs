@@ -10,6 +10,7 @@ fn all() -> Vec<(&'static str, schemars::Schema)> {
     vec![
         ("bone", schema_for!(model::BoneFacts)),
         ("case", schema_for!(store::CaseFile)),
+        ("contour", schema_for!(model::ContourFacts)),
         ("defects", schema_for!(model::DefectFacts)),
         ("first-article", schema_for!(record::FirstArticle)),
         ("implant", schema_for!(model::ImplantFacts)),
@@ -22,6 +23,7 @@ fn all() -> Vec<(&'static str, schemars::Schema)> {
         ("review", schema_for!(model::Review)),
         ("scan", schema_for!(model::ScanFacts)),
         ("summary", schema_for!(cli::Summary)),
+        ("bench", schema_for!(osteomill::bench::Report)),
         ("surface", schema_for!(model::SurfaceFacts)),
         ("tools", schema_for!(post::ToolList)),
         ("verdict", schema_for!(record::CaseVerdict)),

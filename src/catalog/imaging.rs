@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::bone::{BoneParams, bone_of_mask, segment_bone};
 use crate::formats;
-use crate::model::{Bone, BoneSurface, ExportedFacts, Finding, Scan, Severity, Watch};
+use crate::model::{Bone, BoneSurface, Dir, ExportedFacts, Finding, Point, Scan, Severity, Watch};
 use crate::pipeline::{Board, FailureKind, Noun, Outputs, Stage, StageFailure};
-use crate::scan::{ScanParams, read_scan, read_scan_with_mask};
+use crate::scan::{CutPlane, ScanParams, read_scan, read_scan_with_mask, resect};
 use crate::surface::{Export, SurfaceParams, decimated, extract_surface};
 
 use super::work::{Work, failed, json_bytes};
@@ -19,6 +19,8 @@ use super::{CaseInputs, CatalogError, PipelineFile};
 pub struct ScanStage {
     path: PathBuf,
     mask: Option<PathBuf>,
+    resection: Option<PathBuf>,
+    plane: Option<CutPlane>,
     params: ScanParams,
     parameters: Value,
 }
@@ -31,16 +33,33 @@ impl ScanStage {
         if let Some((_, sha256)) = &inputs.mask {
             parameters["mask_sha256"] = sha256.clone().into();
         }
-        let mask = inputs.mask.as_ref().map(|m| m.0.clone());
-        Ok(Self { path: inputs.scan.clone(), mask, params, parameters })
+        if let Some((_, sha256)) = &inputs.resection {
+            parameters["resection_sha256"] = sha256.clone().into();
+        }
+        if let Some(plane) = &inputs.resection_plane_lps {
+            parameters["resection_plane_lps"] = serde_json::json!(plane);
+        }
+        let plane = inputs.resection_plane_lps.map(|[x, y, z, nx, ny, nz]| CutPlane {
+            at: Point::new([x, y, z]),
+            normal: Dir::new([nx, ny, nz]),
+        });
+        let path_of = |file: &Option<(PathBuf, String)>| file.as_ref().map(|f| f.0.clone());
+        let (mask, resection) = (path_of(&inputs.mask), path_of(&inputs.resection));
+        Ok(Self { path: inputs.scan.clone(), mask, resection, plane, params, parameters })
     }
 
     fn read(&self, watch: &dyn Watch) -> Result<Scan, StageFailure> {
-        match &self.mask {
+        let scan = match &self.mask {
             Some(mask) => read_scan_with_mask(&self.path, mask, &self.params, watch),
             None => read_scan(&self.path, &self.params, watch),
         }
-        .map_err(failed(FailureKind::Scan))
+        .map_err(failed(FailureKind::Scan))?;
+        if self.resection.is_none() && self.plane.is_none() {
+            return Ok(scan);
+        }
+        watch.note("cutting what is to be resected");
+        resect(scan, self.resection.as_deref(), self.plane.as_ref(), self.params.bone_hu)
+            .map_err(failed(FailureKind::Scan))
     }
 }
 
@@ -49,7 +68,7 @@ impl Stage for ScanStage {
         "scan"
     }
     fn revision(&self) -> u32 {
-        2
+        3
     }
     fn needs(&self) -> &'static [&'static str] {
         &[]

@@ -24,6 +24,14 @@ pub struct CaseInputs {
     pub scan_sha256: String,
     /// A mask that stands in for the bone, and its digest.
     pub mask: Option<(std::path::PathBuf, String)>,
+    /// A place in the opening to fill, patient LPS mm.
+    pub defect_seed_lps_mm: Option<[f64; 3]>,
+    /// A mask that the fill is confined to and forced in, and its digest.
+    pub region: Option<(std::path::PathBuf, String)>,
+    /// A mask of bone that is still there and is to be cut, and its digest.
+    pub resection: Option<(std::path::PathBuf, String)>,
+    /// Place and normal of a plane beyond which bone is to be cut, patient LPS mm.
+    pub resection_plane_lps: Option<[f64; 6]>,
     /// True once a named person approved the design.
     pub approved: bool,
 }
@@ -37,7 +45,7 @@ pub fn chain(file: &PipelineFile, inputs: &CaseInputs) -> Result<Vec<Box<dyn Sta
         Box::new(imaging::ScanStage::new(file, inputs)?),
         Box::new(imaging::BoneStage::new(file)?),
         Box::new(imaging::SurfaceStage::new(file)?),
-        Box::new(part::ReconstructionStage::new(file)?),
+        Box::new(part::ReconstructionStage::new(file, inputs)?),
         Box::new(part::ImplantStage::new(file)?),
         Box::new(make::PlanStage::new(file)?),
         Box::new(make::ReviewStage::new(file)?),

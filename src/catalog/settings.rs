@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::model::Shop;
+use crate::model::{Finding, Severity, Shop};
 
 /// What is wrong with a pipeline file.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,8 @@ pub struct PipelineFile {
     pub name: String,
     /// Key of the material in the shop.
     pub material: String,
+    /// Keys of the materials that the device is written for.
+    pub materials: Vec<String>,
     tables: toml::Table,
     /// The shop.
     pub shop: Shop,
@@ -113,7 +115,8 @@ impl PipelineFile {
                 known.join(", ")
             )));
         }
-        Ok(Self { name, material, tables, shop })
+        let materials = materials_of(&tables)?;
+        Ok(Self { name, material, materials, tables, shop })
     }
 
     /// Reads a pipeline file and the folder `shop` beside it (the shipped shop where there is none).
@@ -128,6 +131,19 @@ impl PipelineFile {
         Self::parse(&text, sets, &shop)
     }
 
+    /// What is said when the material is none of the device's.
+    pub fn material_finding(&self) -> Option<Finding> {
+        (!self.materials.contains(&self.material)).then(|| {
+            let message = format!(
+                "material `{}` is none that this device is written for ({}): its thicknesses, edges and envelope hold for \
+                 no other; use the pipeline of that material",
+                self.material,
+                self.materials.join(", ")
+            );
+            Finding::new("material-not-of-device", Severity::Stop, message)
+        })
+    }
+
     /// The table of a stage as its parameters, and as JSON for the key.
     pub(super) fn table<P: DeserializeOwned>(
         &self,
@@ -139,6 +155,18 @@ impl PipelineFile {
         let json = serde_json::to_value(value).map_err(|e| bad(e.to_string()))?;
         Ok((params, json))
     }
+}
+
+/// The device's own list of materials.
+fn materials_of(tables: &toml::Table) -> Result<Vec<String>, CatalogError> {
+    let list = tables.get("pipeline").and_then(|t| t.get("materials")).and_then(toml::Value::as_array);
+    let words: Option<Vec<String>> =
+        list.map(|l| l.iter().filter_map(|v| Some(v.as_str()?.to_owned())).collect());
+    words.filter(|w| !w.is_empty()).ok_or_else(|| {
+        CatalogError::File(
+            "has no list `materials` of the materials it is written for in its table [pipeline]".into(),
+        )
+    })
 }
 
 fn apply(tables: &mut toml::Table, set: &str) -> Result<(), CatalogError> {
@@ -170,6 +198,22 @@ impl PipelineFile {
     /// [`CatalogError`] naming the key.
     pub fn scan(&self) -> Result<crate::scan::ScanParams, CatalogError> {
         self.table("scan").map(|(p, _)| p)
+    }
+
+    /// Parameters of the table `[bone]`.
+    ///
+    /// # Errors
+    /// [`CatalogError`] naming the key.
+    pub fn bone(&self) -> Result<crate::bone::BoneParams, CatalogError> {
+        self.table("bone").map(|(p, _)| p)
+    }
+
+    /// Parameters of the table `[reconstruction]`.
+    ///
+    /// # Errors
+    /// [`CatalogError`] naming the key.
+    pub fn reconstruction(&self) -> Result<crate::implant::missing::MissingParams, CatalogError> {
+        self.table("reconstruction").map(|(p, _)| p)
     }
 
     /// Parameters of the table `[milling]`.

@@ -28,6 +28,9 @@ pub enum Command {
     Batch(Batch),
     /// What is in a scan: every series, its geometry, what is wrong with it.
     Scan(Scan),
+    /// How well missing bone is completed where the truth is known.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Mills programs from whatever CAM in simulation and judges them.
     Simulate(Simulate),
 }
@@ -69,6 +72,18 @@ pub struct Run {
     /// Segmentation that stands in for the bone: NIfTI, NRRD or DICOM Segmentation.
     #[arg(long)]
     pub mask: Option<PathBuf>,
+    /// A place in the opening to fill, x,y,z in patient LPS mm: it is the defect whatever the rules say.
+    #[arg(long, value_name = "X,Y,Z", allow_hyphen_values = true)]
+    pub defect_seed: Option<String>,
+    /// Mask that the fill is confined to and forced in: NIfTI, NRRD or DICOM Segmentation, on this scan.
+    #[arg(long, value_name = "MASK")]
+    pub region: Option<PathBuf>,
+    /// Mask of bone that is still there and will be cut: the implant is planned for the hole to come.
+    #[arg(long, value_name = "MASK")]
+    pub resection: Option<PathBuf>,
+    /// Plane beyond which bone will be cut: a place on it and its normal, x,y,z,nx,ny,nz in patient LPS.
+    #[arg(long, value_name = "X,Y,Z,NX,NY,NZ", allow_hyphen_values = true)]
+    pub resection_plane: Option<String>,
     /// Change one value of the pipeline: stage.key=value.
     #[arg(long = "set", value_name = "STAGE.KEY=VALUE")]
     pub sets: Vec<String>,
@@ -145,4 +160,79 @@ pub struct Simulate {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Benchmarks.
+#[derive(Subcommand, Debug)]
+pub enum BenchCommand {
+    /// Virtual craniectomies on whole skulls.
+    Cuts(BenchCuts),
+    /// A data set with ground truth, laid out as SkullBreak or SkullFix.
+    Dataset(BenchDataset),
+}
+
+/// Arguments of `bench cuts`.
+#[derive(Args, Debug)]
+pub struct BenchCuts {
+    /// Scans, masks (NIfTI or NRRD of zeros and ones), skull meshes (STL, mm) or phantom:SEED.
+    #[arg(required = true)]
+    pub skulls: Vec<String>,
+    /// Cuts per skull; all that can be made when not given.
+    #[arg(long)]
+    pub count: Option<usize>,
+    /// Seed of the cuts.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Voxels of a mesh or phantom, mm.
+    #[arg(long, default_value_t = 0.8)]
+    pub voxel_mm: f64,
+    /// Axes of a mesh that point to the patient's left, to the back and up, for example -z,x,-y; LPS when not given.
+    #[arg(long, allow_hyphen_values = true)]
+    pub axes: Option<String>,
+    /// Pipeline whose bone and reconstruction tables are used; the shipped PEEK one when not given.
+    #[arg(long)]
+    pub pipeline: Option<PathBuf>,
+    /// Folder for bench.json and bench.md.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Number of threads; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print JSON instead of Markdown.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench dataset`.
+#[derive(Args, Debug)]
+pub struct BenchDataset {
+    /// The data set.
+    pub folder: PathBuf,
+    /// How it is laid out.
+    #[arg(long)]
+    pub layout: LayoutName,
+    /// Only the first cases.
+    #[arg(long)]
+    pub count: Option<usize>,
+    /// Pipeline whose bone and reconstruction tables are used; the shipped PEEK one when not given.
+    #[arg(long)]
+    pub pipeline: Option<PathBuf>,
+    /// Folder for bench.json and bench.md.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Number of threads; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print JSON instead of Markdown.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Layouts.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub enum LayoutName {
+    /// A folder per kind of defect.
+    Skullbreak,
+    /// One folder.
+    Skullfix,
 }

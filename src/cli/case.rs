@@ -30,15 +30,80 @@ pub fn run(a: &Run) -> Result<i32, Ended> {
         sets.push(format!("scan.series_uid={series}"));
     }
     let file = PipelineFile::read(&a.pipeline, &sets)?;
-    let result = run_case(&a.scan, a.mask.as_deref(), &file, &a.out, a.until.as_deref())?;
+    let given = Given {
+        mask: a.mask.as_deref(),
+        region: a.region.as_deref(),
+        defect_seed_lps_mm: a.defect_seed.as_deref().map(place_of).transpose()?,
+        resection: a.resection.as_deref(),
+        resection_plane_lps: a.resection_plane.as_deref().map(plane_of).transpose()?,
+    };
+    let result = run_case(&a.scan, &given, &file, &a.out, a.until.as_deref())?;
     print(&result, a.json);
     Ok(result.exit_code)
+}
+
+/// What a person gives beside scan and pipeline.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// Stands in for the bone.
+    pub mask: Option<&'a Path>,
+    /// Where bone is to be filled in.
+    pub region: Option<&'a Path>,
+    /// A place in the opening to fill.
+    pub defect_seed_lps_mm: Option<[f64; 3]>,
+    /// Bone that is still there and will be cut.
+    pub resection: Option<&'a Path>,
+    /// Place and normal of a plane beyond which bone will be cut.
+    pub resection_plane_lps: Option<[f64; 6]>,
+}
+
+/// Numbers as typed, with commas between; `None` unless there are just as many and all finite.
+fn numbers_of<const N: usize>(text: &str) -> Option<[f64; N]> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|t| t.trim().parse().ok()).collect();
+    <[f64; N]>::try_from(numbers?).ok().filter(|n| n.iter().all(|x| x.is_finite()))
+}
+
+/// A place, as typed.
+fn place_of(text: &str) -> Result<[f64; 3], Ended> {
+    numbers_of(text).ok_or_else(|| {
+        Ended::new(
+            exit::USAGE,
+            anyhow!(
+                "--defect-seed {text} is no place: write x,y,z in patient LPS mm, such as -30.5,-61,104.8"
+            ),
+        )
+    })
+}
+
+/// A plane, as typed; its normal has a length.
+fn plane_of(text: &str) -> Result<[f64; 6], Ended> {
+    numbers_of(text).filter(|[_, _, _, x, y, z]| x * x + y * y + z * z > 1e-6).ok_or_else(|| {
+        Ended::new(
+            exit::USAGE,
+            anyhow!(
+                "--resection-plane {text} is no plane: write x,y,z,nx,ny,nz, a place on it in patient LPS mm and the \
+                 direction in which bone is cut away, such as 0,-20,140,0,0,1"
+            ),
+        )
+    })
+}
+
+/// Digest of a file given beside the scan.
+fn file_given(what: &str, path: Option<&Path>) -> Result<Option<(std::path::PathBuf, String)>, Ended> {
+    let Some(path) = path else { return Ok(None) };
+    if !path.is_file() {
+        return Err(Ended::new(
+            exit::SCAN,
+            anyhow!("the {what} given is no file that is there: check its name"),
+        ));
+    }
+    Ok(Some((path.to_owned(), digest_input(path, &companions(path))?.0)))
 }
 
 /// Runs one case whole, or up to a stage.
 pub fn run_case(
     scan: &Path,
-    mask: Option<&Path>,
+    given: &Given<'_>,
     file: &PipelineFile,
     out: &Path,
     until: Option<&str>,
@@ -48,18 +113,20 @@ pub fn run_case(
     }
     let _lock = lock_case(out)?;
     let (scan_sha256, files) = digest_input(scan, &companions(scan))?;
-    if mask.is_some_and(|m| !m.is_file()) {
-        return Err(Ended::new(
-            exit::SCAN,
-            anyhow!("the mask given is no file that is there: check its name"),
-        ));
-    }
-    let mask =
-        mask.map(|m| Ok::<_, Ended>((m.to_owned(), digest_input(m, &companions(m))?.0))).transpose()?;
+    let mask = file_given("mask", given.mask)?;
+    let region = file_given("region", given.region)?;
+    let resection = file_given("resection", given.resection)?;
+    let typed = |numbers: &[f64]| digest_bytes(format!("{numbers:?}").as_bytes());
+    let seed = given.defect_seed_lps_mm.map(|p| ("defect-seed", typed(&p)));
+    let plane = given.resection_plane_lps.map(|p| ("resection-plane", typed(&p)));
     let inputs = CaseInputs {
         scan: scan.to_owned(),
         scan_sha256: scan_sha256.clone(),
         mask: mask.clone(),
+        defect_seed_lps_mm: given.defect_seed_lps_mm,
+        region: region.clone(),
+        resection: resection.clone(),
+        resection_plane_lps: given.resection_plane_lps,
         approved: false,
     };
     let stages = chain(file, &inputs)?;
@@ -74,11 +141,20 @@ pub fn run_case(
     }
     let text = serde_json::to_string(&stages.iter().map(|s| s.parameters()).collect::<Vec<_>>())
         .expect("parameters are plain data");
+    let files_given = [("mask", mask), ("region", region), ("resection", resection)]
+        .into_iter()
+        .filter_map(|(kind, file)| Some(CaseInput { kind: kind.into(), files: 1, sha256: file?.1 }));
+    let typed_given = [seed, plane].into_iter().flatten().map(|(kind, sha256)| CaseInput {
+        kind: kind.into(),
+        files: 0,
+        sha256,
+    });
     let settings = RunSettings {
         case: out,
         pipeline: file.name.clone(),
         inputs: std::iter::once(CaseInput { kind: "scan".into(), files, sha256: scan_sha256 })
-            .chain(mask.map(|(_, sha256)| CaseInput { kind: "mask".into(), files: 1, sha256 }))
+            .chain(files_given)
+            .chain(typed_given)
             .chain([CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) }])
             .collect(),
         until: until.map(str::to_owned),

@@ -4,7 +4,7 @@ use crate::catalog::{PipelineFile, ShopTexts};
 use crate::phantom::{Phantom, PhantomSpec};
 
 use super::args::Demo;
-use super::case::{print, run_case, set_threads};
+use super::case::{Given, print, run_case, set_threads};
 use super::progress::watch;
 use super::result::{Ended, exit};
 
@@ -27,7 +27,7 @@ pub fn demo(a: &Demo) -> Result<i32, Ended> {
         phantom.write_dicom(&scan, watch.as_ref()).map_err(|e| Ended::new(exit::IO, e))?;
     }
     let file = PipelineFile::parse(PEEK, &[], &ShopTexts::embedded())?;
-    let result = run_case(&scan, None, &file, &a.out.join("case"), None)?;
+    let result = run_case(&scan, &Given::default(), &file, &a.out.join("case"), None)?;
     print(&result, a.json);
     Ok(result.exit_code)
 }

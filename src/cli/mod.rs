@@ -7,6 +7,7 @@
 
 mod args;
 mod batch;
+mod bench;
 mod case;
 mod demo;
 mod progress;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         args::Command::Run(a) => case::run(&a),
         args::Command::Batch(a) => batch::batch(&a),
         args::Command::Scan(a) => study::scan(&a),
+        args::Command::Bench(a) => bench::bench(&a),
         args::Command::Simulate(a) => simulate::simulate(&a),
     };
     match code {

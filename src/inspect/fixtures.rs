@@ -339,6 +339,7 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
     ImplantFacts {
         schema: "osteomill.implant/1".into(),
         defect: 0,
+        kind: "inlay".into(),
         side: "right".into(),
         insertion_axis_lps: part_from_patient.inverse().turn(Dir::new([0.0, 0.0, 1.0])),
         gap_mm_nominal: gap_mm,
@@ -357,6 +358,10 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
         part_from_patient,
         outer_area_mm2: 1.0,
         sinus_distance_mm: None,
+        fixation: Default::default(),
+        removal: Default::default(),
+        seating: Default::default(),
+        scalp: Default::default(),
         findings: Vec::new(),
     }
 }

@@ -424,6 +424,7 @@ fn a_hole_is_measured_and_a_missing_one_is_noticed() {
                 diameter_mm,
                 centre_lps_mm: back.apply(crate::model::Point::new([x, 0.0, 4.0])),
                 axis_lps: back.turn(crate::model::Dir::new([0.0, 0.0, 1.0])),
+                countersink: None,
             }];
         });
         reasons.into_iter().find(|r| r.contains("hole 1"))

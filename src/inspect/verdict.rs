@@ -266,7 +266,7 @@ pub fn notes(
             t.push_in_contacts_min,
             t.push_in_span_deg_min
         );
-        out.push(Finding::new("push-in", Severity::Note, message).measured(
+        out.push(Finding::new("push-in", Severity::Review, message).measured(
             f.push_in_contacts as f64,
             t.push_in_contacts_min as f64,
             "places",

@@ -222,6 +222,11 @@ pub struct Defect {
     pub sigma_mm_p50: f64,
     /// 95th percentile of the same, mm.
     pub sigma_mm_p95: f64,
+    /// 95th percentile of the distance between the completed outer surface and the other side's smoothed mirror image, mm;
+    /// `null` where the other side shows less than half of it.
+    pub asymmetry_mm_p95: Option<f64>,
+    /// Share of the defect's area where that distance is within 1.645 predicted standard deviations; `null` likewise.
+    pub mirror_within_share: Option<f64>,
     /// What guided the outer and the inner surface: guide name and weight.
     pub guide_outer: String,
     /// The same for the inner surface.

@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::frame::{Dir, Part, Patient, Point, Pose};
 use super::grid::Mask;
 use super::mesh::Mesh;
+use super::placed::{FixationFacts, RemovalFacts, ScalpFacts, SeatingFacts};
 
 /// What a chart cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,15 @@ pub struct Reconstruction {
     pub facts: DefectFacts,
 }
 
+/// A cone at the mouth of a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Countersink {
+    /// Diameter of the cone where the hole's axis leaves the outer surface, mm.
+    pub diameter_mm: f64,
+    /// Whole angle of the cone, degrees.
+    pub angle_deg: f64,
+}
+
 /// A round hole through the implant, parallel to `axis_part`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hole {
@@ -103,6 +113,8 @@ pub struct Hole {
     pub axis: Dir<Part>,
     /// Length of the hole through the implant, mm.
     pub length_mm: f64,
+    /// Cone at its outer mouth.
+    pub countersink: Option<Countersink>,
 }
 
 /// One implant as designed.
@@ -135,6 +147,8 @@ pub struct HoleFacts {
     pub centre_lps_mm: Point<Patient>,
     /// Out of the patient.
     pub axis_lps: Dir<Patient>,
+    /// Cone at its outer mouth.
+    pub countersink: Option<Countersink>,
 }
 
 /// `part-N/implant.json`.
@@ -144,6 +158,8 @@ pub struct ImplantFacts {
     pub schema: String,
     /// The defect it fills, counted from 0.
     pub defect: usize,
+    /// `inlay`: within the rim; `onlay`: with ears over sound bone.
+    pub kind: String,
     /// Side of the patient it is on: `right`, `left` or `midline`.
     pub side: String,
     /// Direction in which it is taken out, patient LPS.
@@ -180,6 +196,14 @@ pub struct ImplantFacts {
     pub outer_area_mm2: f64,
     /// Least distance from the implant to the lumen of a sinus, mm; none where no sinus is near.
     pub sinus_distance_mm: Option<f64>,
+    /// Where it is held: the screw table.
+    pub fixation: FixationFacts,
+    /// The way out along the insertion axis.
+    pub removal: RemovalFacts,
+    /// Put in by hand many times over.
+    pub seating: SeatingFacts,
+    /// Against today's skin.
+    pub scalp: ScalpFacts,
     /// Findings.
     pub findings: Vec<Finding>,
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here computes more than a noun's own properties; no room is imported.
 
+pub mod contour;
 pub mod facts;
 pub mod finding;
 pub mod frame;
@@ -12,11 +13,13 @@ pub mod inspection;
 pub mod job;
 pub mod mesh;
 pub mod milled;
+pub mod placed;
 pub mod plan;
 pub mod review;
 pub mod shop;
 pub mod watch;
 
+pub use contour::*;
 pub use facts::*;
 pub use finding::*;
 pub use frame::*;
@@ -27,6 +30,7 @@ pub use inspection::*;
 pub use job::*;
 pub use mesh::*;
 pub use milled::*;
+pub use placed::*;
 pub use plan::*;
 pub use review::*;
 pub use shop::*;

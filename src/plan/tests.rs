@@ -65,11 +65,13 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         centre: Point::new([5.0, 0.0, height(5.0, 0.0, r) - c[2]]),
         axis: Dir::new([0.0, 0.0, 1.0]),
         length_mm: t,
+        countersink: None,
     }];
     let volume_mm3 = mesh.volume_mm3();
     let facts = ImplantFacts {
         schema: "osteomill.implant/1".into(),
         defect: 0,
+        kind: "inlay".into(),
         side: "right".into(),
         insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
         gap_mm_nominal: 0.5,
@@ -90,12 +92,17 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
                 diameter_mm: h.diameter_mm,
                 centre_lps_mm: Point::new(h.centre.mm),
                 axis_lps: Dir::new(h.axis.unit),
+                countersink: None,
             })
             .collect(),
         watertight: true,
         part_from_patient: Pose::identity(),
         outer_area_mm2: std::f64::consts::PI * a * b,
         sinus_distance_mm: None,
+        fixation: Default::default(),
+        removal: Default::default(),
+        seating: Default::default(),
+        scalp: Default::default(),
         findings: Vec::new(),
     };
     Implant {

@@ -399,6 +399,7 @@ fn small_implant() -> Implant {
         facts: ImplantFacts {
             schema: "osteomill.implant/1".into(),
             defect: 0,
+            kind: "inlay".into(),
             side: "left".into(),
             insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
             gap_mm_nominal: 0.5,
@@ -417,6 +418,10 @@ fn small_implant() -> Implant {
             part_from_patient: Pose::identity(),
             outer_area_mm2: 1600.0,
             sinus_distance_mm: None,
+            fixation: Default::default(),
+            removal: Default::default(),
+            seating: Default::default(),
+            scalp: Default::default(),
             findings: Vec::new(),
         },
         mesh,

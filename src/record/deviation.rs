@@ -2,11 +2,18 @@
 
 use nalgebra::Vector3;
 
-use crate::model::{BoneSurface, Frame, Implant, Mesh, Part};
+use crate::geometry::Bvh;
+use crate::geometry::outline::{outline_xy, perimeter_mm, rim_places};
+use crate::model::{BoneSurface, Frame, Implant, Mesh, Part, Point, Reconstruction};
 
 use super::pictures::camera_along;
 use super::raster::{Camera, Picture, Scene};
 use super::section::{Plane, cut, draw};
+
+/// Colours of sections: bone, design, milled part.
+const BONE_LINE: [u8; 3] = [150, 120, 60];
+const DESIGN_LINE: [u8; 3] = [20, 90, 200];
+const MILLED_LINE: [u8; 3] = [210, 40, 40];
 
 /// Blue for a gouge, green at zero, red for material left on; grey where excluded. Full colour at the tolerance.
 pub fn colour_of(deviation_mm: f64, tolerance_mm: f64) -> [f64; 3] {
@@ -23,6 +30,34 @@ pub fn colour_of(deviation_mm: f64, tolerance_mm: f64) -> [f64; 3] {
 
 /// The map from outside and from the bone's side.
 pub fn maps(implant: &Implant, deviation_mm: &[f32], tolerance_mm: f64, size: usize) -> [Picture; 2] {
+    coloured(implant, size, |v| {
+        colour_of(deviation_mm.get(v as usize).map_or(f64::NAN, |&d| f64::from(d)), tolerance_mm)
+    })
+}
+
+/// How sure the outer surface is, from outside: green at a standard deviation of zero, red at `full_mm`; grey where
+/// none is predicted.
+pub fn confidence(implant: &Implant, missing: &Reconstruction, full_mm: f64, size: usize) -> Picture {
+    let patient_from_part = implant.part_from_patient.inverse();
+    let sigma: Vec<f64> = implant
+        .mesh
+        .vertices
+        .iter()
+        .map(|v| {
+            let p = patient_from_part.apply(Point::new(*v));
+            let patch = missing.patches.get(implant.facts.defect)?;
+            let ([a, b], _) = patch.cell_and_radius(p)?;
+            let (a, b) = (a.round(), b.round());
+            let inside = a >= 0.0 && b >= 0.0 && a < patch.n as f64 && b < patch.n as f64;
+            inside.then(|| patch.sigma_mm[b as usize * patch.n + a as usize])
+        })
+        .map(|s| s.unwrap_or(f64::NAN))
+        .collect();
+    let [outside, _] = coloured(implant, size, |v| colour_of(sigma[v as usize], full_mm));
+    outside
+}
+
+fn coloured(implant: &Implant, size: usize, colour: impl Fn(u32) -> [f64; 3]) -> [Picture; 2] {
     let (lo, hi) = implant.mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
     let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
     let span = (hi[0] - lo[0]).max(hi[1] - lo[1]);
@@ -34,9 +69,7 @@ pub fn maps(implant: &Implant, deviation_mm: &[f32], tolerance_mm: f64, size: us
             scale: 2.0 * size as f64 / (span * 1.1),
         };
         let mut scene = Scene::new(size * 2, size * 2, camera);
-        scene.draw(&implant.mesh, |v| {
-            colour_of(deviation_mm.get(v as usize).map_or(f64::NAN, |&d| f64::from(d)), tolerance_mm)
-        });
+        scene.draw(&implant.mesh, &colour);
         scene.picture.halved()
     })
 }
@@ -60,12 +93,46 @@ pub fn sections(
             let plane =
                 Plane { origin: middle, right: Vector3::new(cos, sin, 0.0), up: Vector3::new(0.0, 0.0, 1.0) };
             let mut picture = Picture::new(860, (tall * pixels_per_mm) as usize, [255; 3]);
-            draw(&mut picture, &cut(&skull, &plane), pixels_per_mm, [150, 120, 60]);
-            draw(&mut picture, &cut(&implant.mesh, &plane), pixels_per_mm, [20, 90, 200]);
+            draw(&mut picture, &cut(&skull, &plane), pixels_per_mm, BONE_LINE);
+            draw(&mut picture, &cut(&implant.mesh, &plane), pixels_per_mm, DESIGN_LINE);
             if let Some(m) = milled {
-                draw(&mut picture, &cut(m, &plane), pixels_per_mm, [210, 40, 40]);
+                draw(&mut picture, &cut(m, &plane), pixels_per_mm, MILLED_LINE);
             }
             (deg, picture)
+        })
+        .collect()
+}
+
+/// Sections square to the rim at twelve places evenly along it, with what tells the place: distance along the outline, mm.
+pub fn rim_sections(
+    surface: &BoneSurface,
+    implant: &Implant,
+    milled: Option<&Mesh<Part>>,
+) -> Vec<(f64, Picture)> {
+    const PLACES: f64 = 12.0;
+    /// Width of a picture, and what it shows: the rim and some bone beside it.
+    const PIXELS: usize = 252;
+    const SHOWN_MM: f64 = 18.0;
+    let skull: Mesh<Part> = near(&surface.mesh.moved(&implant.part_from_patient), implant);
+    let outline = outline_xy(&implant.body, 0.25);
+    let tree = Bvh::new(&implant.body);
+    rim_places(&tree, &outline, perimeter_mm(&outline) / PLACES)
+        .into_iter()
+        .map(|rim| {
+            let middle_z = 0.5 * (rim.z_top_mm + rim.z_bottom_mm);
+            let plane = Plane {
+                origin: Vector3::new(rim.xy_mm[0], rim.xy_mm[1], middle_z),
+                right: Vector3::new(rim.outward[0], rim.outward[1], 0.0),
+                up: Vector3::new(0.0, 0.0, 1.0),
+            };
+            let mut picture = Picture::new(PIXELS, PIXELS * 3 / 4, [255; 3]);
+            let pixels_per_mm = PIXELS as f64 / SHOWN_MM;
+            draw(&mut picture, &cut(&skull, &plane), pixels_per_mm, BONE_LINE);
+            draw(&mut picture, &cut(&implant.mesh, &plane), pixels_per_mm, DESIGN_LINE);
+            if let Some(m) = milled {
+                draw(&mut picture, &cut(m, &plane), pixels_per_mm, MILLED_LINE);
+            }
+            (rim.along_mm, picture)
         })
         .collect()
 }

@@ -45,6 +45,7 @@ struct PartPage {
     slices: Vec<Figure>,
     maps: Vec<Figure>,
     sections: Vec<Figure>,
+    rim_sections: Vec<Figure>,
     programs: Vec<(String, usize)>,
 }
 
@@ -96,6 +97,9 @@ pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
         .expect("the template fits its data")
 }
 
+/// Red in the map of confidence: what the shipped pipelines leave to a person.
+const SIGMA_FULL_MM: f64 = 1.5;
+
 fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
     let implant = &e.implants[n];
     let milled = e.milled.get(n).and_then(Option::as_ref);
@@ -113,6 +117,10 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
     let sections = deviation::sections(e.surface, implant, milled.map(|m| &m.mesh))
         .iter()
         .map(|(deg, p)| figure(format!("section at {deg:.0}° from part +x"), None, p))
+        .collect();
+    let rim_sections = deviation::rim_sections(e.surface, implant, milled.map(|m| &m.mesh))
+        .iter()
+        .map(|(along_mm, p)| figure(format!("{along_mm:.0} mm along the rim, bone to the right"), None, p))
         .collect();
     PartPage {
         number: implant.number,
@@ -132,10 +140,19 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
                 None,
                 &deviation::from_inside(e.surface, implant, 460),
             ),
+            figure(
+                format!(
+                    "how sure the contour is: standard deviation, green 0, red {SIGMA_FULL_MM} mm; learnt by leaving out \
+                     pieces of the surviving bone"
+                ),
+                None,
+                &deviation::confidence(implant, e.missing, SIGMA_FULL_MM, 460),
+            ),
         ],
         slices,
         maps,
         sections,
+        rim_sections,
         programs: e
             .programs
             .get(n)

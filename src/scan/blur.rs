@@ -74,3 +74,56 @@ pub fn blur_fwhm_mm(volume: &Volume) -> Option<f64> {
     widths.sort_by(f64::total_cmp);
     Some(widths[widths.len() / 4])
 }
+
+/// The same across the slices, from skin that lies nearly level: crown, forehead, chin. `None` where there are too few
+/// such edges.
+pub fn blur_across_fwhm_mm(volume: &Volume) -> Option<f64> {
+    let g = &volume.grid;
+    let [ni, nj, nk] = g.dims;
+    let [si, sj, sk] = g.spacing_mm;
+    // Farther out than in: thick slices reach far into the air, and bone lies under the scalp.
+    let (inward, outward) = ((REACH_MM / sk).ceil() as usize, (2.0 * REACH_MM / sk).ceil() as usize);
+    if nk < 2 * outward + 3 || ni < 3 || nj < 3 {
+        return None;
+    }
+    let mut widths: Vec<f64> = (outward + 1..nk - outward - 1)
+        .into_par_iter()
+        .flat_map_iter(|k| {
+            let hu = |i: usize, j: usize, k: usize| volume.hu[g.at(i, j, k)];
+            let at = |i: usize, j: usize, k: usize| f64::from(hu(i, j, k));
+            let mut found = Vec::new();
+            for j in 1..nj - 1 {
+                for i in 1..ni - 1 {
+                    if !NEAR_HU.contains(&hu(i, j, k)) {
+                        continue;
+                    }
+                    let gi = (at(i + 1, j, k) - at(i - 1, j, k)) / (2.0 * si);
+                    let gj = (at(i, j + 1, k) - at(i, j - 1, k)) / (2.0 * sj);
+                    let slope = (at(i, j, k + 1) - at(i, j, k - 1)) / (2.0 * sk);
+                    let gk = slope.abs();
+                    if gk <= 3.0 * gi.hypot(gj) {
+                        continue;
+                    }
+                    let (low, high) = if slope < 0.0 {
+                        (hu(i, j, k + outward), hu(i, j, k - inward))
+                    } else {
+                        (hu(i, j, k - outward), hu(i, j, k + inward))
+                    };
+                    if low > AIR_HU || !(SKIN_HU..200).contains(&high) {
+                        continue;
+                    }
+                    let sigma =
+                        (f64::from(high) - f64::from(low)) / (gk * (2.0 * std::f64::consts::PI).sqrt());
+                    // The central difference flattens as within slices.
+                    found.push(2.355 * (sigma * sigma - sk * sk / 3.0).max(0.0).sqrt());
+                }
+            }
+            found
+        })
+        .collect();
+    if widths.len() < EDGES_MIN {
+        return None;
+    }
+    widths.sort_by(f64::total_cmp);
+    Some(widths[widths.len() / 4])
+}

@@ -3,6 +3,7 @@
 use super::anatomy::{Anatomy, HEAD_MM, Seen};
 use super::digest::Digest;
 use super::params::ScanParams;
+use super::quality;
 use super::stack::Stack;
 use crate::model::{Finding, Grid, Severity, Volume};
 
@@ -29,6 +30,8 @@ pub fn findings(
     found.extend(coverage(volume, params));
     found.extend(anisotropy(volume, params));
     found.extend(kernel(stack, blur_fwhm_mm, params));
+    let coarse_mm = stack.thickness_mm.unwrap_or(0.0).max(stack.grid.spacing_mm[2]);
+    found.extend(quality::findings(volume, coarse_mm, params));
     found.extend(ends(volume, params));
     found.extend(orientation(anatomy));
     found.extend(metal(&volume.grid, digests, anatomy, params));

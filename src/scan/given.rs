@@ -40,6 +40,8 @@ const SAME_VOXELS: f64 = 0.02;
 const FINER_MAX: f64 = 4.0;
 /// Share of the mask beyond the scan that goes without a look.
 const OUTSIDE_MAX: f64 = 0.001;
+/// A drawing of which less lies within the scan was made elsewhere.
+const DRAWN_INSIDE_MIN: f64 = 0.5;
 /// Half a voxel: as sure as a mask's edge is. Fit is promised to this.
 const EDGE_MM_MAX: f64 = 0.1;
 
@@ -100,6 +102,58 @@ pub fn put_mask(scan: Scan, path: &Path) -> Result<Scan, ScanError> {
         frame_of_reference: scan.frame_of_reference,
         given: Some(GivenMask { mask, level_hu: LEVEL_HU, made_hu }),
     })
+}
+
+/// A planner's region on the scan's grid: voxels that it fills by half or more.
+///
+/// # Errors
+/// [`ContainerError`] as for a mask that stands in for the bone, and for one of which more than half lies beyond
+/// the scan: it was drawn in another frame.
+pub fn region_on(scan: &Scan, path: &Path) -> Result<Mask, ScanError> {
+    let occupancy = occupancy_on(scan, path, "region")?;
+    let voxels = occupancy.iter().map(|&o| u8::from(o >= 0.5)).collect();
+    Ok(Mask { grid: scan.volume.grid.clone(), voxels })
+}
+
+/// What share of each voxel of the scan a drawing fills; `what` names it in messages.
+pub(super) fn occupancy_on(scan: &Scan, path: &Path, what: &'static str) -> Result<Vec<f32>, ScanError> {
+    drawn(scan, path).map_err(|e| ContainerError::Drawn { what, why: Box::new(e) }.into())
+}
+
+fn drawn(scan: &Scan, path: &Path) -> Result<Vec<f32>, ScanError> {
+    let mut read = read(path)?;
+    if let (Some(of_mask), Some(of_scan)) = (&read.frame_of_reference, &scan.frame_of_reference)
+        && *of_mask != *of_scan
+    {
+        return Err(ContainerError::MaskFrame.into());
+    }
+    let grid = &scan.volume.grid;
+    if let Some(image) = &read.image {
+        if read.grid.dims != grid.dims || *image != scan.volume.hu {
+            return Err(ContainerError::MaskOtherImage.into());
+        }
+        read.grid = grid.clone();
+    }
+    let count = read.voxels.iter().filter(|v| **v != 0).count();
+    if count == 0 {
+        return Err(ContainerError::MaskEmpty.into());
+    }
+    let occupancy: Vec<f32> = if same_grid(&read.grid, grid) {
+        read.voxels.iter().map(|&v| f32::from(u8::from(v != 0))).collect()
+    } else {
+        resampled(&read, grid)
+    };
+    let inside_mm3 = occupancy.iter().map(|&o| f64::from(o)).sum::<f64>() * grid.voxel_mm3();
+    let mask_mm3 = count as f64 * read.grid.voxel_mm3();
+    if !occupancy.iter().any(|&o| o >= 0.5) || inside_mm3 < DRAWN_INSIDE_MIN * mask_mm3 {
+        return Err(ContainerError::MaskMisses { mask: extent(&read.grid), scan: extent(grid) }.into());
+    }
+    Ok(occupancy)
+}
+
+/// The same, blurred as a mask is that stands in for the bone: one half lies on the drawing's faces.
+pub(super) fn blurred_share(grid: &Grid, occupancy: &[f32]) -> Vec<f32> {
+    field(grid, occupancy).into_par_iter().map(|hu| f32::from(hu) / BONE_HU).collect()
 }
 
 fn read(path: &Path) -> Result<Read, ScanError> {

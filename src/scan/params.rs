@@ -35,6 +35,10 @@ pub struct ScanToml {
     pub anisotropy_note: f64,
     /// Blur within slices, full width at half maximum, above which a sharper kernel is asked for.
     pub blur_fwhm_mm_change: f64,
+    /// How far air may lie from -1000 HU before somebody must look.
+    pub air_hu_tolerance: f64,
+    /// Noise in soft tissue, standard deviation, above which somebody must look.
+    pub noise_hu_review: f64,
     /// Level above which a voxel is taken for metal.
     pub metal_hu: f64,
     /// Volume of metal above which somebody must look.
@@ -89,6 +93,8 @@ impl TryFrom<ScanToml> for ScanParams {
         check("coverage_mm_review", t.coverage_mm_review, 0.0, 1000.0)?;
         check("anisotropy_note", t.anisotropy_note, 1.0, 100.0)?;
         check("blur_fwhm_mm_change", t.blur_fwhm_mm_change, 0.3, 10.0)?;
+        check("air_hu_tolerance", t.air_hu_tolerance, 10.0, 200.0)?;
+        check("noise_hu_review", t.noise_hu_review, 10.0, 500.0)?;
         check("metal_hu", t.metal_hu, 1500.0, 30000.0)?;
         check("metal_mm3_max", t.metal_mm3_max, 0.0, 1e5)?;
         Ok(Self(t))

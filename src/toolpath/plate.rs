@@ -132,6 +132,7 @@ impl Form {
         let facts = ImplantFacts {
             schema: "osteomill.implant/1".into(),
             defect: 0,
+            kind: "inlay".into(),
             side: "left".into(),
             insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
             gap_mm_nominal: 0.5,
@@ -150,6 +151,10 @@ impl Form {
             part_from_patient: identity,
             outer_area_mm2: 0.0,
             sinus_distance_mm: None,
+            fixation: Default::default(),
+            removal: Default::default(),
+            seating: Default::default(),
+            scalp: Default::default(),
             findings: vec![],
         };
         let holes = (0..holes)
@@ -161,6 +166,7 @@ impl Form {
                     centre: Point::new([12.0 * phi.cos(), 12.0 * phi.sin(), self.outer_z(12.0)]),
                     axis: Dir::new([0.0, 0.0, 1.0]),
                     length_mm: self.thickness,
+                    countersink: None,
                 }
             })
             .collect();

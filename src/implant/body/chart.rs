@@ -50,6 +50,11 @@ impl<'a> Sheets<'a> {
         Ok(Self { patch, outer_mm: filled(patch, &patch.outer_mm), inner_mm: filled(patch, &patch.inner_mm) })
     }
 
+    /// Lowers the outer sheet by so much in each cell, mm.
+    pub fn lower(&mut self, by_mm: &[f64]) {
+        self.outer_mm.iter_mut().zip(by_mm).for_each(|(r, by)| *r -= by);
+    }
+
     pub fn patch(&self) -> &Patch {
         self.patch
     }

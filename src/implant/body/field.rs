@@ -10,8 +10,9 @@ use crate::geometry::Bvh;
 use crate::model::{Part, Patient, Point, Pose};
 
 use super::chart::Sheets;
+use super::ears::Ears;
 use super::grid::{PartGrid, gradient_at};
-use super::params::ImplantToml;
+use super::params::{ImplantToml, Kind};
 
 /// Bone is measured as far as this beyond the gap, mm: fillets and the tool's corner need no more.
 const REACH_MM: f64 = 1.6;
@@ -44,6 +45,34 @@ pub(super) struct Fields {
     even_wall: Vec<f32>,
     pub edge_outer_mm: f64,
     pub edge_inner_mm: f64,
+    /// Distance to bone, kept where ears are to be drawn.
+    pub bone: Option<Vec<f32>>,
+    /// Ears, once they are planned.
+    pub ears: Option<Ears>,
+}
+
+/// More gap at one side of the implant.
+pub(super) struct CaudalGap {
+    /// Middle of the implant across the axis, mm.
+    pub middle: [f64; 2],
+    /// Unit direction across the axis to the side where the gap is wider.
+    pub toward: [f64; 2],
+    pub most_mm: f64,
+}
+
+impl CaudalGap {
+    /// More gap at a place, mm: all within 30° of the direction seen from the middle, none beyond 60°.
+    pub fn at_mm(&self, p: [f64; 3]) -> f64 {
+        let d = [p[0] - self.middle[0], p[1] - self.middle[1]];
+        let r = d[0].hypot(d[1]);
+        if r < 1.0 {
+            return 0.0;
+        }
+        let angle_deg =
+            ((d[0] * self.toward[0] + d[1] * self.toward[1]) / r).clamp(-1.0, 1.0).acos().to_degrees();
+        let s = ((60.0 - angle_deg) / 30.0).clamp(0.0, 1.0);
+        self.most_mm * s * s * (3.0 - 2.0 * s)
+    }
 }
 
 /// What forbids the implant a place: bone and lumen, in the frame of the implant.
@@ -60,6 +89,7 @@ impl Fields {
         patient_from_part: &Pose<Patient, Part>,
         obstacles: &Obstacles,
         t: &ImplantToml,
+        extra: Option<&CaudalGap>,
         draft_rad: f64,
     ) -> Self {
         let n = grid.len();
@@ -74,9 +104,12 @@ impl Fields {
             })
             .collect();
         let (outer, inner): (Vec<f32>, Vec<f32>) = shell.into_iter().unzip();
-        let reach_mm = t.gap_mm + REACH_MM;
+        let reach_mm = t.gap_mm + extra.map_or(0.0, |e| e.most_mm) + REACH_MM;
         let bone = bone_distance(&grid, obstacles.bone, reach_mm, |at| f64::from(inner[at]) < BELOW_MM);
         let mut wall: Vec<f32> = bone.par_iter().map(|&d| t.gap_mm as f32 - d).collect();
+        if let Some(extra) = extra {
+            wall.par_iter_mut().enumerate().for_each(|(at, w)| *w += extra.at_mm(grid.place(at)) as f32);
+        }
         if let Some(lumen) = obstacles.lumen {
             let clearance_mm = t.sinus_clearance_mm + SINUS_SPARE_MM;
             let reach_mm = clearance_mm + REACH_MM;
@@ -96,6 +129,8 @@ impl Fields {
             even_wall: Vec::new(),
             edge_outer_mm: t.edge_outer_mm,
             edge_inner_mm: t.edge_inner_mm,
+            bone: (t.kind == Kind::Onlay).then_some(bone),
+            ears: None,
         };
         fields.sweep(draft_rad);
         fields
@@ -130,6 +165,10 @@ impl Fields {
             .into_par_iter()
             .map(|at| {
                 let (a, i, w) = (self.outer[at], self.inner[at], self.wall[at]);
+                let [x, y, _] = self.grid.place(at);
+                if self.ears.as_ref().is_some_and(|e| e.matters(x, y, 1.0)) {
+                    return self.body_at(self.grid.place(at)) as f32;
+                }
                 let sharp = a.max(i).max(w);
                 // Only where two surfaces are near can an edge be.
                 if w.abs() > near || a.max(i).abs() > near {
@@ -149,7 +188,14 @@ impl Fields {
         let c = self.grid.cell(p_mm);
         let (a, i) = (c.of(&self.outer), c.of(&self.inner));
         let w = (c.value(&self.wall), c.of(&self.even_wall).1);
-        rounded(a, w, self.edge_outer_mm).max(rounded(i, w, self.edge_inner_mm))
+        let plate = rounded(a, w, self.edge_outer_mm).max(rounded(i, w, self.edge_inner_mm));
+        match &self.ears {
+            None => plate,
+            Some(ears) => {
+                let steepest = [a, i, w].into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(a.1, |s| s.1);
+                ears.with_plate(&self.grid, p_mm, (plate, steepest), a, w.0)
+            }
+        }
     }
 
     /// Values of the three fields at a place: outer, inner, wall.
@@ -174,21 +220,43 @@ impl Fields {
     }
 }
 
+/// A distance and its gradient.
+pub(super) type Sloped = (f64, Vector3<f64>);
+
+/// Either `a < 0` or `b < 0`, the corner between them filled to a circle of radius `r_mm`; with its gradient.
+pub(super) fn fillet((a, ga): Sloped, (b, gb): Sloped, r_mm: f64) -> Sloped {
+    let plain = if a <= b { (a, ga) } else { (b, gb) };
+    let Some((p, q, cos)) = wedge((-a, -ga), (-b, -gb), r_mm) else { return plain };
+    // Two faces that look away from each other are one wall from both sides: there is no corner to fill.
+    if cos < -0.5 {
+        return plain;
+    }
+    let sine2 = 1.0 - cos * cos;
+    let s = ((p * p + q * q - 2.0 * p * q * cos) / sine2).sqrt();
+    let gradient = (ga * (p - q * cos) + gb * (q - p * cos)) / (s * sine2).max(1e-9);
+    (r_mm - s, gradient)
+}
+
 /// Both `a < 0` and `b < 0`, the edge rounded to a circle of radius `r_mm` whatever the angle between the two.
-fn rounded((a, ga): (f64, Vector3<f64>), (b, gb): (f64, Vector3<f64>), r_mm: f64) -> f64 {
+pub(super) fn rounded((a, ga): Sloped, (b, gb): Sloped, r_mm: f64) -> f64 {
+    match wedge((a, ga), (b, gb), r_mm) {
+        Some((p, q, cos)) => ((p * p + q * q - 2.0 * p * q * cos) / (1.0 - cos * cos)).sqrt() - r_mm,
+        None => a.max(b),
+    }
+}
+
+/// Both values over the surfaces set back by `r_mm`, and the cosine between the surfaces, where the edge between those is
+/// nearest; else nothing is rounded.
+fn wedge((a, ga): Sloped, (b, gb): Sloped, r_mm: f64) -> Option<(f64, f64, f64)> {
     let (la, lb) = (ga.norm(), gb.norm());
     if la < 0.1 || lb < 0.1 {
-        return a.max(b);
+        return None;
     }
     // 0.98: beyond, the two are one surface and there is no edge.
     let cos = (ga.dot(&gb) / (la * lb)).clamp(-0.98, 0.98);
     let (p, q) = (a + r_mm, b + r_mm);
     // Seen from the edge of the two surfaces set back by r: within the wedge of both normals the edge is nearest.
-    if p - cos * q > 0.0 && q - cos * p > 0.0 {
-        ((p * p + q * q - 2.0 * p * q * cos) / (1.0 - cos * cos)).sqrt() - r_mm
-    } else {
-        a.max(b)
-    }
+    (p - cos * q > 0.0 && q - cos * p > 0.0).then_some((p, q, cos))
 }
 
 /// Larger of two, blended over `width`; never below either.
@@ -311,6 +379,21 @@ mod tests {
             let far = centre - (na + nb) * 3.0;
             assert!((rounded((far.dot(&na), na), (far.dot(&nb), nb), r) - far.dot(&na)).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn a_corner_is_filled_to_a_circle() {
+        // Floor z < 0 and wall x < 0, filled with r = 2: the circle's middle is at (2, 2).
+        let r = 2.0;
+        for share in [0.2, 0.5, 0.8f64] {
+            let turn = share * std::f64::consts::FRAC_PI_2;
+            let p = Vector3::new(r - r * turn.cos(), 0.0, r - r * turn.sin());
+            let (f, g) = fillet((p.x, Vector3::x()), (p.z, Vector3::z()), r);
+            assert!(f.abs() < 1e-12, "{f}");
+            let out = (Vector3::new(r, 0.0, r) - p).normalize();
+            assert!((g - out).norm() < 1e-9, "{g:?} {out:?}");
+        }
+        assert_eq!(fillet((3.0, Vector3::x()), (0.5, Vector3::z()), r), (0.5, Vector3::z()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::model::{Finding, Material, Part, Patient, Point, Pose, Severity};
 
 use super::measure::Wall;
-use super::params::{Fixation, ImplantParams};
+use super::params::ImplantParams;
 
 /// What was measured, in the frame of the implant.
 pub(super) struct Measured {
@@ -16,6 +16,7 @@ pub(super) struct Measured {
     pub watertight: bool,
     pub dropped_mm2: f64,
     pub holes_left_out: usize,
+    pub ears_without_hole: usize,
 }
 
 /// Distances are judged with this slack, mm: the chords of the net.
@@ -111,14 +112,24 @@ pub(super) fn findings(
             ),
         ));
     }
+    if m.ears_without_hole > 0 {
+        say(Finding::new(
+            "ears-without-hole",
+            Severity::Review,
+            format!(
+                "the screw hole of {} ears could not be cut: nothing holds the implant there",
+                m.ears_without_hole
+            ),
+        )
+        .measured(m.ears_without_hole as f64, 0.0, "1"));
+    }
     if m.holes_left_out > 0 {
         say(Finding::new(
             "holes-left-out",
             Severity::Change,
-            format!("{} perfusion holes could not be cut and were left out", m.holes_left_out),
+            format!("{} perfusion or suture holes could not be cut and were left out", m.holes_left_out),
         ));
     }
-    say(fixation(m, t.fixation));
     out
 }
 
@@ -147,6 +158,21 @@ fn wall_findings(
         )
         .measured(w.gap_mm_min, t.gap_mm, "mm")
         .at(lps(w.gap_place)));
+    }
+    if let Some((mm, place)) = w.ear_mm_min
+        && !(mm >= t.onlay_clearance_mm - SLACK_MM)
+    {
+        say(Finding::new(
+            "ear-clearance",
+            // Ears that reach into bone hold the plate off its seat.
+            if mm <= 0.0 { Severity::Stop } else { Severity::Review },
+            format!(
+                "an ear comes within {mm:.3} mm of bone where {:.2} mm were asked for: report this case",
+                t.onlay_clearance_mm
+            ),
+        )
+        .measured(mm, t.onlay_clearance_mm, "mm")
+        .at(lps(place)));
     }
     if w.excess_share > t.excess_gap_share_review {
         say(Finding::new(
@@ -206,27 +232,5 @@ fn envelope(m: &Measured, params: &ImplantParams, say: &mut impl FnMut(Finding))
             )
             .measured(found, if found < low { low } else { high }, unit));
         }
-    }
-}
-
-fn fixation(m: &Measured, kind: Fixation) -> Finding {
-    match kind {
-        Fixation::Plates => {
-            // 3–4 plates up to 50 cm², 6–8 above: practice, without a citable source.
-            let number = if m.outer_area_mm2 <= 5000.0 { "3-4" } else { "6-8" };
-            Finding::new(
-                "fixation-plates",
-                Severity::Note,
-                format!(
-                    "planned for {number} bone plates, each on bone at least 3 mm thick and 5 mm from its edge; the \
-                     plates and their screws are not part of this design"
-                ),
-            )
-        }
-        Fixation::Ears => Finding::new(
-            "ears-later",
-            Severity::Review,
-            "this titanium inlay has no ears yet, so nothing holds it: not to be implanted as is",
-        ),
     }
 }

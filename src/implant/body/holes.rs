@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
+use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+
 use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
-use crate::model::{Mesh, Part};
+use crate::model::{Mesh, Part, Pose};
 
 use super::field::Fields;
 
@@ -28,16 +30,9 @@ pub(super) fn lattice(
     rim_mm: f64,
     sinus_mm: f64,
 ) -> Vec<[f64; 2]> {
-    let [ni, nj, nk] = fields.grid.dims;
-    let layer = ni * nj;
+    let [ni, nj, _] = fields.grid.dims;
     let h = fields.grid.step_mm;
-    // A column is plate where it leaves through the inner sheet away from the wall.
-    let plate: Vec<bool> = (0..layer)
-        .map(|c| {
-            let lowest = (0..nk).map(|k| k * layer + c).find(|&at| fields.sharp(at) < 0.0);
-            lowest.is_some_and(|at| f64::from(fields.wall[at]) < -h)
-        })
-        .collect();
+    let plate = columns_of_plate(fields);
     let to_rim = distance_to([ni, nj, 1], [h; 3], |c| !plate[c]);
     let (ox, oy) = (fields.grid.origin_mm[0], fields.grid.origin_mm[1]);
     let span = ni.max(nj) as f64 * h;
@@ -55,15 +50,34 @@ pub(super) fn lattice(
             if f64::from(to_rim[c]) < rim_mm + radius_mm + 1.5 * h {
                 continue;
             }
-            let clear = (0..nk).map(|k| k * layer + c).filter(|&at| fields.sharp(at) < 0.0).all(|at| {
-                lumen.is_none_or(|l| l.nearest(fields.grid.place(at), sinus_mm + radius_mm).is_none())
-            });
+            let clear = column_clear_of(fields, c, lumen, sinus_mm + radius_mm);
             if clear {
                 out.push([x, y]);
             }
         }
     }
     out
+}
+
+/// Columns of the grid that leave the plate through its inner sheet, away from the wall.
+pub(super) fn columns_of_plate(fields: &Fields) -> Vec<bool> {
+    let [ni, nj, nk] = fields.grid.dims;
+    let layer = ni * nj;
+    (0..layer)
+        .map(|c| {
+            let lowest = (0..nk).map(|k| k * layer + c).find(|&at| fields.sharp(at) < 0.0);
+            lowest.is_some_and(|at| f64::from(fields.wall[at]) < -fields.grid.step_mm)
+        })
+        .collect()
+}
+
+/// True where no place of a column of the plate lies nearer to a lumen than this.
+pub(super) fn column_clear_of(fields: &Fields, column: usize, lumen: Option<&Bvh<Part>>, mm: f64) -> bool {
+    let layer = fields.grid.layer();
+    (0..fields.grid.dims[2])
+        .map(|k| k * layer + column)
+        .filter(|&at| fields.sharp(at) < 0.0)
+        .all(|at| lumen.is_none_or(|l| l.nearest(fields.grid.place(at), mm).is_none()))
 }
 
 /// A hole as cut: heights of its axis on the inner and the outer surface, mm.
@@ -74,34 +88,71 @@ pub(super) struct Cut {
     pub outer_z_mm: f64,
 }
 
+/// A countersink: diameter at the outer surface over the axis, and the whole angle of its cone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sink {
+    pub mouth_mm: f64,
+    pub angle_rad: f64,
+}
+
 /// Cuts one hole along z; says why where it cannot.
 pub(super) fn cut(
     mesh: &Mesh<Part>,
     xy: [f64; 2],
     radius_mm: f64,
 ) -> Result<(Mesh<Part>, Cut), &'static str> {
-    let reach = radius_mm + CLEAR_MM;
-    let near: Vec<usize> = (0..mesh.triangles.len()).filter(|&t| distance_xy(mesh, t, xy) < reach).collect();
-    let (upper, lower): (Vec<usize>, Vec<usize>) = near.iter().partition(|&&t| mesh.normal(t).z > 0.0);
+    cut_between(mesh, xy, (f64::NEG_INFINITY, f64::INFINITY), radius_mm, None)
+}
+
+/// Cuts one hole along z through what lies between two heights, countersunk from above where asked for.
+fn cut_between(
+    mesh: &Mesh<Part>,
+    xy: [f64; 2],
+    between: (f64, f64),
+    radius_mm: f64,
+    sink: Option<Sink>,
+) -> Result<(Mesh<Part>, Cut), &'static str> {
+    let sheet = |up: bool, reach: f64| -> Vec<usize> {
+        (0..mesh.triangles.len())
+            .filter(|&t| mesh.corners(t).iter().all(|c| (between.0..=between.1).contains(&c.z)))
+            .filter(|&t| distance_xy(mesh, t, xy) < reach && (mesh.normal(t).z > 0.0) == up)
+            .collect()
+    };
+    // A mouth is an ellipse where the surface is aslant; half a millimetre is room for 20°.
+    let upper = sheet(true, sink.map_or(radius_mm, |s| 0.5 * s.mouth_mm + 0.5) + CLEAR_MM);
+    let lower = sheet(false, radius_mm + CLEAR_MM);
     let mut vertices = mesh.vertices.clone();
     let mut kept: Vec<bool> = vec![true; mesh.triangles.len()];
-    near.iter().for_each(|&t| kept[t] = false);
+    upper.iter().chain(&lower).for_each(|&t| kept[t] = false);
     let mut triangles: Vec<[u32; 3]> =
         mesh.triangles.iter().zip(&kept).filter(|(_, k)| **k).map(|(t, _)| *t).collect();
-    let circle: Vec<[f64; 2]> = (0..CORNERS)
-        .map(|k| {
-            let turn = 2.0 * PI * k as f64 / CORNERS as f64;
-            [xy[0] + radius_mm * turn.cos(), xy[1] + radius_mm * turn.sin()]
-        })
-        .collect();
+    let top_z = height(mesh, &upper, xy).ok_or("its axis misses the plate")?;
+    let bottom_z = height(mesh, &lower, xy).ok_or("its axis misses the plate")?;
+    let cone = sink.map(|s| {
+        let slope = (0.5 * s.angle_rad).tan();
+        (slope, top_z - (0.5 * s.mouth_mm - radius_mm) / slope)
+    });
+    let on_circle = |k: usize, r: f64| {
+        let turn = 2.0 * PI * k as f64 / CORNERS as f64;
+        [xy[0] + r * turn.cos(), xy[1] + r * turn.sin()]
+    };
     let mut rings: Vec<Vec<u32>> = Vec::new();
-    let mut heights = Vec::new();
     for (sheet, up) in [(&upper, true), (&lower, false)] {
-        heights.push(height(mesh, sheet, xy).ok_or("its axis misses the plate")?);
-        let ring: Vec<u32> = circle
-            .iter()
-            .map(|&p| {
-                let z = height(mesh, sheet, p)?;
+        let ring: Vec<u32> = (0..CORNERS)
+            .map(|k| {
+                let mut p = on_circle(k, radius_mm);
+                let mut z = height(mesh, sheet, p)?;
+                if let (true, Some((slope, start_z))) = (up, cone) {
+                    // Where the cone meets the surface; each round divides the error by the cone's slope over the surface's.
+                    for _ in 0..30 {
+                        let r = radius_mm + (z - start_z) * slope;
+                        if r <= radius_mm {
+                            return None;
+                        }
+                        p = on_circle(k, r);
+                        z = height(mesh, sheet, p)?;
+                    }
+                }
                 vertices.push([p[0], p[1], z]);
                 Some(vertices.len() as u32 - 1)
             })
@@ -112,16 +163,62 @@ pub(super) fn cut(
             .ok_or("the ring about it cannot be filled")?;
         rings.push(ring);
     }
-    for k in 0..CORNERS {
-        let next = (k + 1) % CORNERS;
-        let (a, b, c, d) = (rings[0][k], rings[0][next], rings[1][k], rings[1][next]);
-        // Seen from the axis the circle runs to the left: outer k, outer next, inner next.
-        triangles.push([a, b, d]);
-        triangles.push([a, d, c]);
+    if let Some((_, start_z)) = cone {
+        if rings[1].iter().any(|&v| vertices[v as usize][2] >= start_z) {
+            return Err("its countersink goes through");
+        }
+        let neck: Vec<u32> = (0..CORNERS)
+            .map(|k| {
+                let p = on_circle(k, radius_mm);
+                vertices.push([p[0], p[1], start_z]);
+                vertices.len() as u32 - 1
+            })
+            .collect();
+        rings.insert(1, neck);
+    }
+    for pair in rings.windows(2) {
+        for k in 0..CORNERS {
+            let next = (k + 1) % CORNERS;
+            let (a, b, c, d) = (pair[0][k], pair[0][next], pair[1][k], pair[1][next]);
+            // Seen from the axis the circle runs to the left: outer k, outer next, inner next.
+            triangles.push([a, b, d]);
+            triangles.push([a, d, c]);
+        }
     }
     let all: Vec<usize> = (0..triangles.len()).collect();
     let mesh = Mesh::<Part>::new(vertices, triangles).subset(&all);
-    Ok((mesh, Cut { xy, outer_z_mm: heights[0], inner_z_mm: heights[1] }))
+    Ok((mesh, Cut { xy, outer_z_mm: top_z, inner_z_mm: bottom_z }))
+}
+
+/// A screw hole as cut: where its axis leaves the outer surface, and its length, mm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScrewCut {
+    pub outer: Vector3<f64>,
+    pub axis: Vector3<f64>,
+    pub length_mm: f64,
+}
+
+/// Cuts a countersunk hole along `axis` (out of the part) through what lies about `through`.
+pub(super) fn cut_screw(
+    mesh: &Mesh<Part>,
+    through: Vector3<f64>,
+    axis: Vector3<f64>,
+    radius_mm: f64,
+    sink: Sink,
+) -> Result<(Mesh<Part>, ScrewCut), &'static str> {
+    // Ears lie within this of bone, and the plate's far side does not, mm.
+    const ABOUT_MM: f64 = 6.0;
+    let turn =
+        UnitQuaternion::rotation_between(&axis, &Vector3::z()).ok_or("its axis points into the part")?;
+    let upright = Pose::<Part, Part>::new(Isometry3::from_parts(Translation3::identity(), turn));
+    let at = turn * through;
+    let between = (at.z - ABOUT_MM, at.z + ABOUT_MM);
+    let (turned, cut) = cut_between(&mesh.moved(&upright), [at.x, at.y], between, radius_mm, Some(sink))?;
+    let outer = turn.inverse() * Vector3::new(at.x, at.y, cut.outer_z_mm);
+    Ok((
+        turned.moved(&upright.inverse()),
+        ScrewCut { outer, axis, length_mm: cut.outer_z_mm - cut.inner_z_mm },
+    ))
 }
 
 /// Distance in x-y from a point to a triangle; 0 within.

@@ -30,6 +30,8 @@ pub(super) struct Wall {
     pub gap_mm_min: f64,
     /// Where.
     pub gap_place: [f64; 3],
+    /// The same for ears alone, and where; none without ears.
+    pub ear_mm_min: Option<(f64, [f64; 3])>,
     /// Area that looks up, mm².
     pub undercut_mm2: f64,
 }
@@ -66,18 +68,25 @@ pub(super) fn wall(
         undercut += if looks_up { a } else { 0.0 };
     }
     let share = |part: f64| if area > 0.0 { part / area } else { 0.0 };
-    let (gap_mm_min, gap_place) = least_distance(mesh, bone, reach);
+    let ((gap_mm_min, gap_place), ear_mm_min) = least_distance(fields, mesh, bone, reach);
     Wall {
         free_share: share(free),
         excess_share: share(excess),
         gap_mm_min,
         gap_place,
+        ear_mm_min: fields.ears.is_some().then_some(ear_mm_min),
         undercut_mm2: undercut,
     }
 }
 
-/// Least signed distance from corners of either mesh to the other, and where; `reach_mm` where all are farther.
-fn least_distance(mesh: &Mesh<Part>, bone: &Bvh<Part>, reach_mm: f64) -> (f64, [f64; 3]) {
+/// Least signed distance from corners of either mesh to the other, and where, of the plate and of ears; `reach_mm` where
+/// all are farther.
+fn least_distance(
+    fields: &Fields,
+    mesh: &Mesh<Part>,
+    bone: &Bvh<Part>,
+    reach_mm: f64,
+) -> ((f64, [f64; 3]), (f64, [f64; 3])) {
     let own = Bvh::new(mesh);
     let (lo, hi) = mesh.bounds_mm().unwrap_or(([0.0; 3], [0.0; 3]));
     let near: Vec<[f64; 3]> = bone
@@ -87,18 +96,32 @@ fn least_distance(mesh: &Mesh<Part>, bone: &Bvh<Part>, reach_mm: f64) -> (f64, [
         .copied()
         .filter(|v| (0..3).all(|a| v[a] > lo[a] - reach_mm && v[a] < hi[a] + reach_mm))
         .collect();
-    let side = |tree: &Bvh<Part>, places: &[[f64; 3]]| -> Vec<f64> {
-        places.par_iter().map(|&p| tree.signed_distance_mm(p, reach_mm).unwrap_or(reach_mm)).collect()
+    let is_ear = |p: [f64; 3]| fields.ears.as_ref().is_some_and(|e| e.is_ear(fields, p));
+    // Distance, and whether the implant's side of it is an ear.
+    let side = |tree: &Bvh<Part>, places: &[[f64; 3]], implants: bool| -> Vec<(f64, bool)> {
+        places
+            .par_iter()
+            .map(|&p| {
+                let d = tree.signed_distance_mm(p, reach_mm).unwrap_or(reach_mm);
+                let on_implant = || match implants {
+                    true => Some(p),
+                    false => tree.nearest(p, reach_mm).map(|n| n.point_mm),
+                };
+                (d, fields.ears.is_some() && on_implant().is_some_and(is_ear))
+            })
+            .collect()
     };
-    let mut least = (reach_mm, [0.0; 3]);
-    for (distances, places) in [(side(bone, &mesh.vertices), &mesh.vertices), (side(&own, &near), &near)] {
-        for (d, &p) in distances.into_iter().zip(places) {
-            if d < least.0 {
-                least = (d, p);
+    let mut least = [(reach_mm, [0.0; 3]); 2];
+    for (distances, places) in
+        [(side(bone, &mesh.vertices, true), &mesh.vertices), (side(&own, &near, false), &near)]
+    {
+        for ((d, ear), &p) in distances.into_iter().zip(places) {
+            if d < least[usize::from(ear)].0 {
+                least[usize::from(ear)] = (d, p);
             }
         }
     }
-    least
+    (least[0], least[1])
 }
 
 /// Diameter of the largest ball inscribed at the thinnest place of the sheets farther than `from_rim_mm` from the

@@ -3,18 +3,51 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::hold::EDGE_TOLD_MM;
+
 /// A value of `[implant]` that cannot be used.
 #[derive(Debug, Error, PartialEq)]
-#[error("implant.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file")]
-pub struct ImplantParamError {
-    /// Key in the table.
-    pub key: &'static str,
-    /// What stood there.
-    pub found: f64,
-    /// Smallest usable value.
-    pub low: f64,
-    /// Largest usable value.
-    pub high: f64,
+pub enum ImplantParamError {
+    /// Outside its range.
+    #[error(
+        "implant.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file"
+    )]
+    Range {
+        /// Key in the table.
+        key: &'static str,
+        /// What stood there.
+        found: f64,
+        /// Smallest usable value.
+        low: f64,
+        /// Largest usable value.
+        high: f64,
+    },
+    /// An onlay is what has ears.
+    #[error(
+        "implant.type is \"onlay\" and implant.fixation is \"plates\", but an onlay is held by its ears: write fixation \
+         = \"ears\" or type = \"inlay\" in the pipeline file"
+    )]
+    OnlayWithPlates,
+}
+
+/// What the implant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Within the rim.
+    Inlay,
+    /// With ears over sound bone.
+    Onlay,
+}
+
+impl Kind {
+    /// As written in files.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Inlay => "inlay",
+            Self::Onlay => "onlay",
+        }
+    }
 }
 
 /// How the implant is held.
@@ -31,10 +64,14 @@ pub enum Fixation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImplantToml {
+    #[serde(rename = "type")]
+    pub kind: Kind,
     pub gap_mm: f64,
     pub thickness_mm: f64,
     pub thickness_mm_min: f64,
     pub inner_clearance_mm: f64,
+    pub under_contour_mm: f64,
+    pub temporal_gap_mm: f64,
     pub draft_deg: f64,
     pub edge_outer_mm: f64,
     pub edge_inner_mm: f64,
@@ -43,6 +80,9 @@ pub(super) struct ImplantToml {
     pub sinus_air_hu: f64,
     pub perfusion_hole_mm: f64,
     pub perfusion_pitch_mm: f64,
+    pub suture_hole_mm: f64,
+    pub suture_pitch_mm: f64,
+    pub suture_area_cm2_min: f64,
     pub hole_rim_distance_mm: f64,
     pub hole_sinus_distance_mm: f64,
     pub tool_radius_mm_min: f64,
@@ -52,6 +92,33 @@ pub(super) struct ImplantToml {
     pub excess_gap_share_review: f64,
     pub free_share_min: f64,
     pub fixation: Fixation,
+    pub fixation_large_cm2: f64,
+    pub fixation_sites: u32,
+    pub fixation_sites_min: u32,
+    pub fixation_sites_large: u32,
+    pub fixation_sites_large_min: u32,
+    pub fixation_implant_mm_min: f64,
+    pub fixation_bone_mm_min: f64,
+    pub fixation_bone_edge_mm_min: f64,
+    pub fixation_venous_mm_min: f64,
+    pub plate_mm: f64,
+    pub plate_reach_mm: f64,
+    pub plate_implant_edge_mm_min: f64,
+    pub onlay_clearance_mm: f64,
+    pub ear_length_mm: f64,
+    pub ear_width_mm: f64,
+    pub ear_mm: f64,
+    pub screw_hole_mm: f64,
+    pub countersink_mm: f64,
+    pub countersink_deg: f64,
+    pub seating_trials: u32,
+    pub seating_shift_mm: f64,
+    pub seating_turn_deg: f64,
+    pub seating_bias_mm: f64,
+    pub seating_proud_mm_max: f64,
+    pub seating_share_min: f64,
+    pub scalp_skin_hu: f64,
+    pub scalp_lift_mm_review: f64,
     pub envelope_area_cm2_min: f64,
     pub envelope_area_cm2_max: f64,
     pub envelope_span_mm_max: f64,
@@ -96,6 +163,9 @@ impl TryFrom<ImplantToml> for ImplantParams {
             ("thickness_mm", t.thickness_mm, 0.5, 12.0),
             ("thickness_mm_min", t.thickness_mm_min, 0.3, t.thickness_mm),
             ("inner_clearance_mm", t.inner_clearance_mm, 0.0, 3.0),
+            // Nout and Mommaerts 2018: up to 3 mm under the contour, up to 5 mm free at the caudal edge of a temporal implant.
+            ("under_contour_mm", t.under_contour_mm, 0.0, 3.0),
+            ("temporal_gap_mm", t.temporal_gap_mm, 0.0, 5.0),
             // Below 0.5 degree facet noise of a few µm makes undercuts.
             ("draft_deg", t.draft_deg, 0.5, 15.0),
             ("edge_outer_mm", t.edge_outer_mm, 0.1, 1.0),
@@ -105,6 +175,9 @@ impl TryFrom<ImplantToml> for ImplantParams {
             ("sinus_air_hu", t.sinus_air_hu, -800.0, -150.0),
             ("perfusion_hole_mm", t.perfusion_hole_mm, 0.0, 5.0),
             ("perfusion_pitch_mm", t.perfusion_pitch_mm, t.perfusion_hole_mm + 2.0, 50.0),
+            ("suture_hole_mm", t.suture_hole_mm, 0.0, 3.0),
+            ("suture_pitch_mm", t.suture_pitch_mm, t.suture_hole_mm + 5.0, 100.0),
+            ("suture_area_cm2_min", t.suture_area_cm2_min, 0.0, 400.0),
             ("hole_rim_distance_mm", t.hole_rim_distance_mm, 1.0, 20.0),
             ("hole_sinus_distance_mm", t.hole_sinus_distance_mm, t.sinus_clearance_mm, 20.0),
             ("tool_radius_mm_min", t.tool_radius_mm_min, 0.25, 5.0),
@@ -113,6 +186,51 @@ impl TryFrom<ImplantToml> for ImplantParams {
             ("excess_gap_mm_review", t.excess_gap_mm_review, 0.05, 5.0),
             ("excess_gap_share_review", t.excess_gap_share_review, 0.0, 1.0),
             ("free_share_min", t.free_share_min, 0.0, 1.0),
+            ("fixation_large_cm2", t.fixation_large_cm2, 5.0, 400.0),
+            // Two sites are a hinge.
+            ("fixation_sites_min", f64::from(t.fixation_sites_min), 3.0, f64::from(t.fixation_sites)),
+            ("fixation_sites", f64::from(t.fixation_sites), 3.0, 16.0),
+            (
+                "fixation_sites_large_min",
+                f64::from(t.fixation_sites_large_min),
+                f64::from(t.fixation_sites_min),
+                f64::from(t.fixation_sites_large),
+            ),
+            ("fixation_sites_large", f64::from(t.fixation_sites_large), 3.0, 24.0),
+            ("fixation_implant_mm_min", t.fixation_implant_mm_min, 0.5, 8.0),
+            ("fixation_bone_mm_min", t.fixation_bone_mm_min, 2.0, 8.0),
+            ("fixation_bone_edge_mm_min", t.fixation_bone_edge_mm_min, 3.0, EDGE_TOLD_MM),
+            ("fixation_venous_mm_min", t.fixation_venous_mm_min, 0.0, 30.0),
+            ("plate_mm", t.plate_mm, 0.2, 2.0),
+            ("plate_implant_edge_mm_min", t.plate_implant_edge_mm_min, 2.0, 10.0),
+            // Both screws at their least distances, and the gap between.
+            (
+                "plate_reach_mm",
+                t.plate_reach_mm,
+                t.plate_implant_edge_mm_min + t.fixation_bone_edge_mm_min + t.gap_mm,
+                30.0,
+            ),
+            ("onlay_clearance_mm", t.onlay_clearance_mm, 0.05, 1.0),
+            ("ear_width_mm", t.ear_width_mm, t.countersink_mm + 2.0, 12.0),
+            // The screw stands at the middle of the ear's round end.
+            (
+                "ear_length_mm",
+                t.ear_length_mm,
+                t.gap_mm + t.fixation_bone_edge_mm_min + 0.5 * t.ear_width_mm,
+                15.0,
+            ),
+            ("ear_mm", t.ear_mm, 0.5, 3.0),
+            ("screw_hole_mm", t.screw_hole_mm, 1.3, 2.4),
+            ("countersink_mm", t.countersink_mm, t.screw_hole_mm + 0.4, 5.0),
+            ("countersink_deg", t.countersink_deg, 60.0, 120.0),
+            ("seating_trials", f64::from(t.seating_trials), 100.0, 10_000.0),
+            ("seating_shift_mm", t.seating_shift_mm, 0.1, 3.0),
+            ("seating_turn_deg", t.seating_turn_deg, 0.1, 10.0),
+            ("seating_bias_mm", t.seating_bias_mm, 0.0, 2.0),
+            ("seating_proud_mm_max", t.seating_proud_mm_max, 0.1, 3.0),
+            ("seating_share_min", t.seating_share_min, 0.0, 1.0),
+            ("scalp_skin_hu", t.scalp_skin_hu, -300.0, -200.0),
+            ("scalp_lift_mm_review", t.scalp_lift_mm_review, 0.0, 20.0),
             ("envelope_area_cm2_min", t.envelope_area_cm2_min, 0.1, t.envelope_area_cm2_max),
             ("envelope_area_cm2_max", t.envelope_area_cm2_max, 1.0, 400.0),
             ("envelope_span_mm_max", t.envelope_span_mm_max, 10.0, 250.0),
@@ -123,17 +241,28 @@ impl TryFrom<ImplantToml> for ImplantParams {
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {
-                return Err(ImplantParamError { key, found, low, high });
+                return Err(ImplantParamError::Range { key, found, low, high });
             }
         }
-        // 0 switches perfusion holes off; between is a hole no drill makes.
-        if t.perfusion_hole_mm > 0.0 && t.perfusion_hole_mm < 0.5 {
-            return Err(ImplantParamError {
-                key: "perfusion_hole_mm",
-                found: t.perfusion_hole_mm,
-                low: 0.5,
-                high: 5.0,
-            });
+        // 0 switches holes off; between is a hole no drill makes.
+        for (key, found, high) in
+            [("perfusion_hole_mm", t.perfusion_hole_mm, 5.0), ("suture_hole_mm", t.suture_hole_mm, 3.0)]
+        {
+            if found > 0.0 && found < 0.5 {
+                return Err(ImplantParamError::Range { key, found, low: 0.5, high });
+            }
+        }
+        // The cone may not eat the ear: under the head at least 0.3 mm of full bore are left.
+        let deep_mm =
+            0.5 * (t.countersink_mm - t.screw_hole_mm) / (0.5 * t.countersink_deg).to_radians().tan();
+        if deep_mm > t.ear_mm - 0.3 {
+            let high =
+                t.screw_hole_mm + 2.0 * (t.ear_mm - 0.3) * (0.5 * t.countersink_deg).to_radians().tan();
+            let (low, found) = (t.screw_hole_mm + 0.4, t.countersink_mm);
+            return Err(ImplantParamError::Range { key: "countersink_mm", found, low, high });
+        }
+        if t.kind == Kind::Onlay && t.fixation == Fixation::Plates {
+            return Err(ImplantParamError::OnlayWithPlates);
         }
         Ok(Self { toml: t })
     }
@@ -156,7 +285,16 @@ pub(super) mod tests {
 
     /// The shipped table with some `key = value` lines replaced.
     pub fn peek_with(changes: &[(&str, &str)]) -> ImplantParams {
-        let text: String = include_str!("params-peek.toml")
+        with(include_str!("params-peek.toml"), changes).expect("a valid table")
+    }
+
+    /// The same of titanium.
+    pub fn titanium_with(changes: &[(&str, &str)]) -> ImplantParams {
+        with(include_str!("params-titanium.toml"), changes).expect("a valid table")
+    }
+
+    fn with(table: &str, changes: &[(&str, &str)]) -> Result<ImplantParams, toml::de::Error> {
+        let text: String = table
             .lines()
             .map(|line| {
                 let key = line.split(" = ").next().unwrap_or("");
@@ -166,7 +304,26 @@ pub(super) mod tests {
                 }
             })
             .collect();
-        toml::from_str::<File>(&text).expect("a valid table").implant
+        toml::from_str::<File>(&text).map(|f| f.implant)
+    }
+
+    #[test]
+    fn what_holds_the_implant_is_checked() {
+        let titanium = include_str!("params-titanium.toml");
+        for (changes, says) in [
+            (&[("type", "\"onlay\""), ("fixation", "\"plates\"")][..], "an onlay is held by its ears"),
+            (&[("ear_length_mm", "6.0")], "implant.ear_length_mm is 6, but must lie between 8.5 and 15"),
+            (&[("countersink_mm", "4.0")], "implant.countersink_mm is 4, but must lie between 2.1 and 3.0"),
+            (&[("plate_reach_mm", "9.0")], "implant.plate_reach_mm is 9, but must lie between 9.5 and 30"),
+            (&[("fixation_sites_min", "2")], "implant.fixation_sites_min is 2"),
+            (&[("seating_trials", "10")], "implant.seating_trials is 10"),
+            (&[("scalp_lift_mm_review", "nan")], "implant.scalp_lift_mm_review is NaN"),
+            (&[("type", "\"overlay\"")], "unknown variant"),
+        ] {
+            let message = with(titanium, changes).err().expect("refused").to_string();
+            assert!(message.contains(says), "{message}");
+        }
+        assert_eq!(titanium_with(&[("type", "\"onlay\"")]).toml.kind, Kind::Onlay);
     }
 
     #[test]

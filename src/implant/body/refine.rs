@@ -4,7 +4,7 @@
 //! notched by more than the tolerance, and no ball reaches the bottom of a notch. An edge whose middle lies off the
 //! body is split there, with the longest edge of its facets, so that facets stay stout; new corners go onto the body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -64,25 +64,33 @@ fn edges_to_split(fields: &Fields, mesh: &Mesh<Part>, fresh: &[bool]) -> BTreeMa
             (off > CHORD_MM).then(|| (e, onto_body_from(fields, from)))
         })
         .collect();
-    // Longest-edge bisection: a facet is never split across a short edge alone.
-    loop {
-        let more: Vec<Edge> = mesh
-            .triangles
-            .iter()
-            .filter_map(|t| {
-                let sides = sides(t);
-                if !sides.iter().any(|e| split.contains_key(e)) {
-                    return None;
-                }
-                let longest = sides.iter().max_by(|a, b| length(a).total_cmp(&length(b)).then(b.cmp(a)))?;
-                (!split.contains_key(longest)).then_some(*longest)
-            })
-            .collect();
-        if more.is_empty() {
-            return split;
+    // Longest-edge bisection: a facet is never split across a short edge alone. Which edges that adds does not depend on
+    // the order in which they are met.
+    let mut longest_beside: Vec<(Edge, Edge)> = mesh
+        .triangles
+        .par_iter()
+        .flat_map_iter(|t| {
+            let sides = sides(t);
+            let longest = sides.iter().max_by(|a, b| length(a).total_cmp(&length(b)).then(b.cmp(a))).copied();
+            let longest = longest.unwrap_or(sides[0]);
+            sides.into_iter().filter(move |e| *e != longest).map(move |e| (e, longest))
+        })
+        .collect();
+    longest_beside.par_sort_unstable();
+    let mut known: HashSet<Edge> = split.keys().copied().collect();
+    let mut more: Vec<Edge> = Vec::new();
+    let mut waiting: Vec<Edge> = split.keys().copied().collect();
+    while let Some(e) = waiting.pop() {
+        let from = longest_beside.partition_point(|(beside, _)| *beside < e);
+        for (_, longest) in longest_beside[from..].iter().take_while(|(beside, _)| *beside == e) {
+            if known.insert(*longest) {
+                more.push(*longest);
+                waiting.push(*longest);
+            }
         }
-        split.extend(more.into_iter().map(|e| (e, onto_body_from(fields, middle(&e)))));
     }
+    split.par_extend(more.into_par_iter().map(|e| (e, onto_body_from(fields, middle(&e)))));
+    split
 }
 
 /// Every facet divided at the split edges it has; which facets are new.

@@ -12,7 +12,7 @@ use super::chart::Sheets;
 use super::grid::PartGrid;
 
 /// Sinuses are looked for this far from the implant's grid, mm.
-const MARGIN_MM: f64 = 12.0;
+const MARGIN_MM: f64 = 24.0;
 /// Half the width of a passage through which outside air is followed, mm.
 const PASSAGE_MM: f64 = 3.0;
 /// Bubbles of fewer voxels are noise.

@@ -1,6 +1,10 @@
 //! A spherical vault of radii 80 and 75 mm with a conical hole whose axis is tilted in the patient: everything about
 //! the implant is known in closed form.
 
+mod ears;
+mod placed;
+mod shaped;
+
 use std::sync::OnceLock;
 
 use nalgebra::{Rotation3, Vector3};
@@ -15,6 +19,7 @@ const INNER_MM: f64 = 75.0;
 /// Radius of the hole where its axis leaves the outer table.
 const HOLE_MM: f64 = 15.0;
 const BEVEL_DEG: f64 = 10.0;
+const SCALP_MM: f64 = 6.0;
 
 /// Turns the hole's frame (hole along +z) into the patient: right, up and forward.
 fn tilt() -> Rotation3<f64> {
@@ -34,13 +39,13 @@ fn to_wall_mm(p: Vector3<f64>) -> f64 {
 /// Bone with `extra` bone (distance, negative inside) about the hole.
 fn bone(extra: impl Fn(Vector3<f64>) -> f64) -> BoneSurface {
     let h = 0.5;
-    let (lo, dims) = ([-26.0, -26.0, 66.0], [105usize, 105, 31]);
+    let (lo, dims) = ([-37.0, -37.0, 60.0], [149usize, 149, 43]);
     let mut values = Vec::new();
     for at in 0..dims[0] * dims[1] * dims[2] {
         let ijk = [at % dims[0], (at / dims[0]) % dims[1], at / (dims[0] * dims[1])];
         let p = Vector3::from_fn(|a, _| lo[a] + h * ijk[a] as f64);
         let shell = (p.norm() - OUTER_MM).max(INNER_MM - p.norm());
-        let outline = p.x.hypot(p.y) - 25.0;
+        let outline = p.x.hypot(p.y) - 36.0;
         values.push(shell.max(to_wall_mm(p)).min(extra(p).max(shell)).max(outline) as f32);
     }
     let net = surface_net(dims, &values, Nudge::GrowInside);
@@ -68,12 +73,17 @@ fn bone(extra: impl Fn(Vector3<f64>) -> f64) -> BoneSurface {
     BoneSurface { mesh, facts }
 }
 
-/// Tissue of 40 HU with air where `air` says so, places in the hole's frame.
+/// Tissue of 40 HU with a scalp of 6 mm and air beyond it, and where `air` says so; places in the hole's frame.
 fn volume(air: impl Fn(Vector3<f64>) -> bool) -> Volume {
-    let dims = [70, 70, 70];
+    head(|p| air(p) || p.norm() > OUTER_MM + SCALP_MM)
+}
+
+/// Tissue of 40 HU with air where `air` says so and nowhere else, places in the hole's frame.
+fn head(air: impl Fn(Vector3<f64>) -> bool) -> Volume {
+    let dims = [80, 80, 80];
     // About the middle of the hole, which lies at tilt · (0, 0, 80).
     let middle = tilt() * Vector3::new(0.0, 0.0, OUTER_MM);
-    let origin = middle - Vector3::repeat(35.0);
+    let origin = middle - Vector3::repeat(40.0);
     let axes = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(Dir::new);
     let grid = Grid { dims, spacing_mm: [1.0; 3], origin_lps_mm: Point::from_v(origin), axes_lps: axes };
     let hu = (0..grid.len())

@@ -9,6 +9,9 @@ use crate::model::{Finding, Severity};
 
 /// An opening that reaches below the vault and whose mirror image is open by this share is natural (an orbit).
 const NATURAL_SHARE: f64 = 0.6;
+/// … and that stays this near to the vault's lower border, mm: what reaches higher on both sides is a bifrontal or bitemporal
+/// defect. Orbits and nose reach some 10 mm above it.
+const NATURAL_HEIGHT_MM: f64 = 20.0;
 
 /// One opening of the vault.
 #[derive(Clone, Debug)]
@@ -67,7 +70,9 @@ pub(super) fn find_defects(
         }
         let axis = axis.normalize();
         let place = chart.centre + axis * map.form.radius_mm(axis);
-        let natural = below > 0 && mirrored_open as f64 >= NATURAL_SHARE * cells.len() as f64;
+        let natural = below > 0
+            && mirrored_open as f64 >= NATURAL_SHARE * cells.len() as f64
+            && cells.par_iter().all(|&at| any_within(map, &form_mm, at, NATURAL_HEIGHT_MM, |o| !in_zone[o]));
         if natural {
             detected.findings.push(
                 Finding::new(
@@ -106,7 +111,7 @@ pub(super) fn find_defects(
 }
 
 /// Morphological opening by a ball of `radius_mm` on the vault: what is left of the empty cells holds such a ball.
-fn open(map: &VaultMap, empty: &[bool], form_mm: &[f64], radius_mm: f64) -> Vec<bool> {
+pub(super) fn open(map: &VaultMap, empty: &[bool], form_mm: &[f64], radius_mm: f64) -> Vec<bool> {
     let wall = |at: usize| !empty[at] && map.has_bone(at);
     let core: Vec<bool> =
         (0..empty.len()).map(|at| empty[at] && !any_within(map, form_mm, at, radius_mm, wall)).collect();
@@ -141,7 +146,7 @@ fn any_within(
 }
 
 /// Connected pieces of `set`, in the order of their first cell.
-fn pieces(map: &VaultMap, set: &[bool]) -> Vec<Vec<usize>> {
+pub(super) fn pieces(map: &VaultMap, set: &[bool]) -> Vec<Vec<usize>> {
     let mut seen = vec![false; set.len()];
     let mut out = Vec::new();
     for seed in 0..set.len() {

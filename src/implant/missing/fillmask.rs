@@ -28,7 +28,9 @@ pub(super) fn rasterise(field: &BoneField<'_>, done: &Completed, mask: &mut Mask
         .collect();
     // Rim cells count only where they hang on the hole.
     let to_missing = chart.distance_cells(&done.missing);
-    let open: Vec<bool> = open.iter().zip(&to_missing).map(|(o, d)| *o && *d <= 8.0).collect();
+    let of_planner = |at: usize| done.local.allowed.as_ref().is_none_or(|allowed| allowed[at]);
+    let open: Vec<bool> =
+        (0..chart.len()).map(|at| open[at] && to_missing[at] <= 8.0 && of_planner(at)).collect();
     let to_open = chart.distance_cells(&open);
     let grid = mask.grid.clone();
     let slab = grid.dims[0] * grid.dims[1];
@@ -64,7 +66,7 @@ fn holds(field: &BoneField<'_>, done: &Completed, to_open: &[f32], p: Vector3<f6
     let beyond = to_open[at] > 0.0;
     field
         .sample(p)
-        .is_some_and(|s| (!s.by_mask || (!beyond && s.excess <= 0.0)) && !in_sinus(field, done, at, r, s.hu))
+        .is_some_and(|s| s.excess <= 0.0 && !(beyond && s.by_mask) && !in_sinus(field, done, at, r, s.hu))
 }
 
 /// True for air that belongs to a pocket met by the ray of this cell or of one beside it. Air alone is no sinus: a dry

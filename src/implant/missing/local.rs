@@ -4,6 +4,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use super::chart::Chart;
+use super::planner::Region;
 use super::rays::{BoneField, Profile, Shell};
 use super::vault::{Mirror, SHELL_WITHIN_MM, VaultMap, VaultZone};
 
@@ -15,9 +16,12 @@ pub(super) struct Skull<'a> {
     pub(super) mirror: Mirror,
     /// Cells of the vault's map in or near a defect: a mirror image taken there would copy the hole.
     pub(super) near_defect: Vec<bool>,
+    /// Where a planner lets bone be filled in; everywhere when absent.
+    pub(super) region: Option<Region<'a>>,
 }
 
 /// Radii measured on one chart.
+#[derive(Clone)]
 pub(super) struct Local {
     pub(super) chart: Chart,
     /// Outer and inner table, mm; NaN where no shell was met.
@@ -34,6 +38,8 @@ pub(super) struct Local {
     pub(super) form_mm: Vec<f64>,
     /// Closed pockets of air on the ray, mm; only where a frontal sinus can be.
     pub(super) pockets: Vec<Vec<(f64, f64)>>,
+    /// Cells in the planner's region, where there is one.
+    pub(super) allowed: Option<Vec<bool>>,
 }
 
 impl Skull<'_> {
@@ -56,6 +62,7 @@ impl Skull<'_> {
             in_zone: vec![false; chart.len()],
             form_mm: vec![0.0; chart.len()],
             pockets: vec![Vec::new(); chart.len()],
+            allowed: None,
             chart,
         };
         for (at, (d, form_mm, sinus_here, profile)) in rays.into_iter().enumerate() {
@@ -74,6 +81,13 @@ impl Skull<'_> {
                 local.pockets[at] = profile.pockets;
             }
         }
+        local.allowed = self.region.as_ref().map(|region| {
+            let c = &local.chart;
+            (0..c.len())
+                .into_par_iter()
+                .map(|at| region.holds(c.centre, c.direction_at(at), local.form_mm[at]))
+                .collect()
+        });
         local
     }
 
@@ -115,8 +129,11 @@ impl Local {
         for &at in hole {
             of_hole[at] = true;
         }
+        // A planner's region knows better than the vault's border and the width of gaps.
+        let allowed = |at: usize| self.allowed.as_ref().map_or(self.in_zone[at], |of_planner| of_planner[at]);
         let empty: Vec<bool> =
-            (0..chart.len()).map(|at| self.in_zone[at] && self.seen[at] && !self.bone[at]).collect();
+            (0..chart.len()).map(|at| allowed(at) && self.seen[at] && !self.bone[at]).collect();
+        let gap_width_cells = if self.allowed.is_some() { 0.0 } else { gap_width_cells };
         // Cells below the border or outside the scan are no wall: the opening may run into them.
         let to_wall = chart.distance_cells(&self.bone);
         let core: Vec<bool> =

@@ -3,20 +3,49 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::contour::ContourEdit;
+
 /// A value of `[reconstruction]` that cannot be used.
 #[derive(Debug, Error, PartialEq)]
-#[error(
-    "reconstruction.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file"
-)]
-pub struct MissingParamError {
-    /// Key in the table.
-    pub key: &'static str,
-    /// What stood there.
-    pub found: f64,
-    /// Smallest usable value.
-    pub low: f64,
-    /// Largest usable value.
-    pub high: f64,
+pub enum MissingParamError {
+    /// A number out of its range.
+    #[error(
+        "reconstruction.{key} is {found}, but must lie between {low} and {high}: correct it in the pipeline file"
+    )]
+    Range {
+        /// Key in the table.
+        key: &'static str,
+        /// What stood there.
+        found: f64,
+        /// Smallest usable value.
+        low: f64,
+        /// Largest usable value.
+        high: f64,
+    },
+    /// A side that is none.
+    #[error(
+        "reconstruction.side_stated is \"{found}\", but must be \"left\", \"right\", \"midline\", or \"\" where nobody \
+         stated one: correct it in the pipeline file"
+    )]
+    Side {
+        /// What stood there.
+        found: String,
+    },
+    /// A contour edit that cannot be.
+    #[error(
+        "edit {number} of reconstruction.contour_edits has {key} = {found}, but must have {expected}: correct it in the \
+         pipeline file"
+    )]
+    Edit {
+        /// Which one, from 1.
+        number: usize,
+        /// Its key.
+        key: &'static str,
+        /// What stood there.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
 }
 
 /// `[reconstruction]` as it stands in the file.
@@ -37,6 +66,16 @@ struct MissingToml {
     defect_area_cm2_review: f64,
     sigma_mm_p95_review: f64,
     rim_to_border_mm_min: f64,
+    side_stated: String,
+    head_length_mm_min: f64,
+    head_length_mm_max: f64,
+    head_breadth_mm_min: f64,
+    head_breadth_mm_max: f64,
+    vault_step_mm_review: f64,
+    vault_step_length_mm_min: f64,
+    foreign_mm3_review: f64,
+    filled_hu_review: f64,
+    contour_edits: Vec<ContourEdit>,
 }
 
 /// `[reconstruction]`, checked; angles in rad, areas in mm².
@@ -80,6 +119,34 @@ impl MissingParams {
     pub(super) fn rim_to_border_mm_min(&self) -> f64 {
         self.toml.rim_to_border_mm_min
     }
+    /// Least and largest length of an adult's vault, mm.
+    pub(super) fn head_length_mm(&self) -> [f64; 2] {
+        [self.toml.head_length_mm_min, self.toml.head_length_mm_max]
+    }
+    /// Least and largest breadth of an adult's vault, mm.
+    pub(super) fn head_breadth_mm(&self) -> [f64; 2] {
+        [self.toml.head_breadth_mm_min, self.toml.head_breadth_mm_max]
+    }
+    pub(super) fn vault_step_mm_review(&self) -> f64 {
+        self.toml.vault_step_mm_review
+    }
+    pub(super) fn vault_step_length_mm_min(&self) -> f64 {
+        self.toml.vault_step_length_mm_min
+    }
+    pub(super) fn foreign_mm3_review(&self) -> f64 {
+        self.toml.foreign_mm3_review
+    }
+    pub(super) fn filled_hu_review(&self) -> f64 {
+        self.toml.filled_hu_review
+    }
+    /// `left`, `right` or `midline`; empty where nobody stated a side.
+    pub(super) fn side_stated(&self) -> &str {
+        &self.toml.side_stated
+    }
+    /// Places where a planner raises or lowers the outer contour.
+    pub(super) fn contour_edits(&self) -> &[ContourEdit] {
+        &self.toml.contour_edits
+    }
     /// Elevations of the vault's lower border in front, at the side, at the back, rad.
     pub(super) fn vault_elevation_rad(&self) -> [f64; 3] {
         [
@@ -110,11 +177,26 @@ impl TryFrom<MissingToml> for MissingParams {
             ("defect_area_cm2_review", toml.defect_area_cm2_review, toml.defect_area_cm2_min, 250.0),
             ("rim_to_border_mm_min", toml.rim_to_border_mm_min, 0.0, 40.0),
             ("sigma_mm_p95_review", toml.sigma_mm_p95_review, 0.1, 5.0),
+            ("head_length_mm_min", toml.head_length_mm_min, 60.0, toml.head_length_mm_max),
+            ("head_length_mm_max", toml.head_length_mm_max, 100.0, 250.0),
+            ("head_breadth_mm_min", toml.head_breadth_mm_min, 50.0, toml.head_breadth_mm_max),
+            ("head_breadth_mm_max", toml.head_breadth_mm_max, 80.0, 200.0),
+            // Below 1 mm the skull's own texture is a step, above 5 a flap may lie under the bone.
+            ("vault_step_mm_review", toml.vault_step_mm_review, 1.0, 5.0),
+            ("vault_step_length_mm_min", toml.vault_step_length_mm_min, 10.0, 60.0),
+            ("foreign_mm3_review", toml.foreign_mm3_review, 1.0, 1000.0),
+            ("filled_hu_review", toml.filled_hu_review, 60.0, 226.0),
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {
-                return Err(MissingParamError { key, found, low, high });
+                return Err(MissingParamError::Range { key, found, low, high });
             }
+        }
+        if !["", "left", "right", "midline"].contains(&toml.side_stated.as_str()) {
+            return Err(MissingParamError::Side { found: toml.side_stated });
+        }
+        for (number, edit) in toml.contour_edits.iter().enumerate() {
+            edit.check(number + 1)?;
         }
         Ok(Self { toml })
     }

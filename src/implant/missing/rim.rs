@@ -1,16 +1,20 @@
 //! Where the bone around the hole can be believed: the fixed band, and the sunken rim inside it.
 
 use super::chart::Chart;
-use super::plate::Plate;
 
 /// Cells grown onto an edge: the scanner's blur, a wall that does not follow the ray, the first dip of a sunken rim.
 pub(super) const GROW_CELLS: f32 = 3.0;
 /// Bone may lie this many times farther on the far side of the prediction: a rim gets thinner and sinks, it does not
 /// grow outwards on the outside or inwards on the inside.
 const FULLER: f64 = 3.0;
-/// Cells next to the hole that show whether it has healed, and the share of them that must have sunk for that.
-const EDGE_CELLS: f64 = 2.0;
-const HEALED_SHARE: f64 = 0.3;
+/// Cells from the hole, from and to, that show whether the rim has healed: behind the blur of a fresh cut, before the
+/// dip of a healed rim gets lost in the bone's own form.
+pub(super) const EDGE_CELLS: (f64, f64) = (1.5, 4.0);
+/// A prediction that errs by this much less than its limit tells smaller dips: the limit is so many times its error, but
+/// no less than half of what was asked for.
+const SURE: f64 = 2.5;
+/// The dip there is averaged over this many cells along the rim.
+const ALONG_CELLS: f64 = 6.0;
 
 /// What a sheet of radii is solved on.
 pub(super) struct Band {
@@ -19,56 +23,74 @@ pub(super) struct Band {
     pub(super) unknown: Vec<bool>,
 }
 
-/// A plate through the bone farther out predicts the cells near the hole (`start`, `width_cells` wide); those that
-/// lie more than `agreement_mm` below it (`outwards` 1, the outer table) or above it (−1, the inner) have sunk. How far the plate itself errs is seen on the outer quarter of that
-/// ring, where no rim has sunk, and is granted on top.
+/// What is known before the rim is judged.
+pub(super) struct Ring<'a> {
+    pub(super) chart: &'a Chart,
+    pub(super) domain: &'a [bool],
+    /// Cells near the hole that are judged, and those below the vault's border, which are not believed untried either.
+    pub(super) start: &'a [bool],
+    pub(super) missing: &'a [bool],
+    /// Radii without the cells next to the hole; radii with them.
+    pub(super) values_mm: &'a [f64],
+    pub(super) to_edge_mm: &'a [f64],
+    /// What the bone farther out predicts.
+    pub(super) predicted_mm: &'a [f64],
+    pub(super) width_cells: f64,
+    /// 1 for the outer table, −1 for the inner one.
+    pub(super) outwards: f64,
+}
+
+/// Cells of the ring that lie more than `agreement_mm` below the prediction from the bone farther out (outer table;
+/// above it, inner) have sunk. How far the prediction itself errs is seen on the outer quarter of the ring, where no rim
+/// has sunk, and is granted on top; where it errs little, smaller dips count. Where the rim's edge has sunk on the average of a centimetre, none of the ring there
+/// is believed: a healed rim begins to dip before the dip can be told from noise, and the fill would follow its slope.
 ///
 /// Not a march inwards ring by ring: that follows a rim that sinks gently and then believes its slope.
-#[allow(clippy::too_many_arguments)] // one sheet of radii and everything that is known of its cells
-pub(super) fn settle(
-    chart: &Chart,
-    domain: &[bool],
-    start: &[bool],
-    missing: &[bool],
-    values_mm: &[f64],
-    form_mm: &[f64],
-    agreement_mm: f64,
-    width_cells: f64,
-    outwards: f64,
-) -> Band {
+pub(super) fn settle(ring: &Ring<'_>, agreement_mm: f64) -> Band {
+    let Ring { chart, domain, start, missing, values_mm, predicted_mm, outwards, .. } = *ring;
     let mut unknown: Vec<bool> =
         (0..chart.len()).map(|at| domain[at] && (start[at] || !values_mm[at].is_finite())).collect();
-    if let Some(plate) = Plate::new(chart.n, domain, &unknown) {
-        let predicted = plate.solve(values_mm, &[], form_mm);
-        let to_hole = chart.distance_cells(missing);
-        let mut errors: Vec<f64> = (0..chart.len())
-            .filter(|&at| unknown[at] && start[at] && f64::from(to_hole[at]) > 0.75 * width_cells)
-            .map(|at| (values_mm[at] - predicted[at]).abs())
-            .filter(|e| e.is_finite())
-            .collect();
-        errors.sort_by(f64::total_cmp);
-        let granted_mm = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
-        let limit_mm = agreement_mm + granted_mm;
-        let believed = |at: usize| {
-            let fuller_mm = outwards * (values_mm[at] - predicted[at]);
-            fuller_mm >= -limit_mm && fuller_mm <= FULLER * limit_mm
-        };
-        // The last cells are the scanner's blur of any edge and say nothing.
-        let edge: Vec<usize> = (0..chart.len())
-            .filter(|&at| values_mm[at].is_finite() && start[at])
-            .filter(|&at| {
-                (f64::from(GROW_CELLS)..=f64::from(GROW_CELLS) + EDGE_CELLS).contains(&f64::from(to_hole[at]))
-            })
-            .collect();
-        let sunk = edge.iter().filter(|&&at| outwards * (values_mm[at] - predicted[at]) < -limit_mm).count();
-        let healed = sunk as f64 > HEALED_SHARE * edge.len() as f64;
-        for at in 0..chart.len() {
-            // A healed rim begins to dip before the dip can be told from noise, and the plate would follow its
-            // slope: then none of the ring is believed.
-            let in_ring = f64::from(to_hole[at]) <= width_cells;
-            if unknown[at] && !missing[at] && believed(at) && !(healed && in_ring) {
-                unknown[at] = false;
-            }
+    let to_hole = chart.distance_cells(missing);
+    let mut errors: Vec<f64> = (0..chart.len())
+        .filter(|&at| {
+            unknown[at]
+                && start[at]
+                && (0.75 * ring.width_cells..=ring.width_cells).contains(&f64::from(to_hole[at]))
+        })
+        .map(|at| (values_mm[at] - predicted_mm[at]).abs())
+        .filter(|e| e.is_finite())
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    let granted_mm = errors.get(errors.len() / 2).copied().unwrap_or(0.0);
+    let limit_mm = (SURE * granted_mm).clamp(0.5 * agreement_mm, agreement_mm + granted_mm);
+    let edge: Vec<(f64, f64, f64)> = (0..chart.len())
+        .filter(|&at| (EDGE_CELLS.0..=EDGE_CELLS.1).contains(&f64::from(to_hole[at])))
+        .map(|at| {
+            let fuller_mm = outwards * (ring.to_edge_mm[at] - predicted_mm[at]);
+            ((at % chart.n) as f64, (at / chart.n) as f64, fuller_mm)
+        })
+        .filter(|e| e.2.is_finite())
+        .collect();
+    let healed = |at: usize| {
+        let (a, b) = ((at % chart.n) as f64, (at / chart.n) as f64);
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for (x, y, fuller_mm) in &edge {
+            let w = (-0.5 * ((a - x).powi(2) + (b - y).powi(2)) / (ALONG_CELLS * ALONG_CELLS)).exp();
+            // No single piece of bone standing proud hides a dip about it.
+            sum += w * fuller_mm.clamp(-2.0 * limit_mm, limit_mm);
+            weight += w;
+        }
+        weight > 0.0 && sum / weight < -limit_mm
+    };
+    for at in 0..chart.len() {
+        if !unknown[at] || missing[at] {
+            continue;
+        }
+        let fuller_mm = outwards * (values_mm[at] - predicted_mm[at]);
+        let believed = fuller_mm >= -limit_mm && fuller_mm <= FULLER * limit_mm;
+        let in_ring = f64::from(to_hole[at]) <= ring.width_cells;
+        if believed && !(in_ring && healed(at)) {
+            unknown[at] = false;
         }
     }
     // Only what hangs on the hole is its rim; a dent elsewhere is the patient's own form.

@@ -13,31 +13,51 @@ const MIDLINE_MM: f64 = 8.0;
 /// A sinus is looked for this far across the defect's edge, cells.
 const SINUS_REACH_CELLS: i64 = 5;
 
+/// Standard deviations that hold nine of ten values to either side.
+const SIGMAS_90: f64 = 1.645;
+
 /// What `defects.json` says of it.
 pub(super) fn describe(skull: &Skull<'_>, done: &Completed) -> Defect {
     let chart = &done.local.chart;
     let mut area_mm2 = 0.0;
     let mut sum = Vector3::zeros();
     let mut sigmas: Vec<f64> = Vec::new();
+    // Distance to the mirror image, whether the prediction covers it, area.
+    let mut mirrored: Vec<(f64, bool, f64)> = Vec::new();
     for at in (0..chart.len()).filter(|&at| done.missing[at]) {
         let cell_mm2 = chart.area_mm2(&done.outer_mm, at);
         area_mm2 += cell_mm2;
         sum += (chart.centre + chart.direction_at(at) * 0.5 * (done.outer_mm[at] + done.inner_mm[at]))
             * cell_mm2;
         sigmas.push(done.sigma_mm[at]);
+        let apart_mm = (done.outer_mm[at] - done.mirror_mm[at]).abs();
+        if apart_mm.is_finite() {
+            mirrored.push((apart_mm, apart_mm <= SIGMAS_90 * done.sigma_mm[at], cell_mm2));
+        }
     }
     sigmas.sort_by(f64::total_cmp);
     let percentile =
         |p: f64| sigmas.get(((sigmas.len().max(1) - 1) as f64 * p) as usize).copied().unwrap_or(f64::NAN);
     let middle = if area_mm2 > 0.0 { sum / area_mm2 } else { chart.centre + chart.axis };
+    mirrored.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let shown_mm2: f64 = mirrored.iter().map(|m| m.2).sum();
+    let shown = shown_mm2 >= 0.5 * area_mm2 && shown_mm2 > 0.0;
+    let mut below_mm2 = 0.0;
+    let p95 = mirrored.iter().find(|m| {
+        below_mm2 += m.2;
+        below_mm2 >= 0.95 * shown_mm2
+    });
+    let within_mm2: f64 = mirrored.iter().filter(|m| m.1).map(|m| m.2).sum();
     Defect {
         area_mm2,
         centroid_lps_mm: Point::from_v(middle),
         site: site_name(skull, middle),
         sigma_mm_p50: percentile(0.5),
         sigma_mm_p95: percentile(0.95),
-        guide_outer: done.outer_lesson.weights.name(),
-        guide_inner: done.inner_lesson.weights.name(),
+        asymmetry_mm_p95: p95.filter(|_| shown).map(|m| m.0),
+        mirror_within_share: shown.then(|| within_mm2 / shown_mm2),
+        guide_outer: done.outer_lesson.name.clone(),
+        guide_inner: done.inner_lesson.name.clone(),
     }
 }
 

@@ -78,6 +78,15 @@ pub enum ContainerError {
          scan, or its axes are in another convention; export it again on this scan"
     )]
     MaskMisses { mask: String, scan: String },
+    /// A planner's drawing that is not read, for a reason told of masks.
+    #[error("the {what} is read as a mask: {why}")]
+    Drawn { what: &'static str, why: Box<super::super::ScanError> },
+    /// A resection beside all bone.
+    #[error(
+        "the resection cuts no bone (nothing at or above {bone_hu} HU lies in it): draw it on this scan, and check the \
+         side to which the plane's normal points"
+    )]
+    ResectionNothing { bone_hu: f64 },
     /// A bomb.
     #[error(
         "the zip of {packed} bytes unpacks to more than {max} bytes (at entry {entry}): unpack it by hand and name the \

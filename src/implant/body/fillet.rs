@@ -1,0 +1,153 @@
+//! What the tool cannot reach becomes the design.
+//!
+//! Carving (`corner`) stops where a ball reaches into the body by the roughness of a sampled field, and leaves stock
+//! there that is as thick as the finishing tolerance. The corners of the finished net are therefore moved outwards onto
+//! the balls that do fit: the nearest ball that touches nothing bounds the place. This is a morphological closing by
+//! the tool, of some hundredths of a millimetre, on the mesh itself.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::geometry::Bvh;
+use crate::model::{Mesh, Part};
+
+use super::field::Fields;
+
+/// A ball that reaches in by less than this fits, mm: a chord of 0.3 mm in a corner of 1.5 mm is 7 µm deep.
+const FITS_MM: f64 = 0.004;
+/// No corner of the net is moved by more, mm: the gap is kept to 0.03 mm.
+const MOVE_MM_MAX: f64 = 0.022;
+/// Facets that may stop one ball: a corner has two or three, and each is met at several places.
+const CONTACTS: usize = 16;
+/// Places deeper than this inside the wall are the sheets' own, mm.
+const INSIDE_MM: f64 = -1.0;
+/// Rounds: what was filled beside a place is a chord once more.
+const ROUNDS: usize = 2;
+
+/// Moves the net's corners outwards to where balls of `radius_mm` bound them.
+pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -> Mesh<Part> {
+    let mut now = mesh.clone();
+    for _ in 0..ROUNDS {
+        let tree = Bvh::new(&now);
+        let normals = vertex_normals(&now);
+        let vertices: Vec<[f64; 3]> = (0..now.vertices.len())
+            .into_par_iter()
+            .map(|v| {
+                let (start, place) = (Vector3::from(mesh.vertices[v]), Vector3::from(now.vertices[v]));
+                if fields.parts_at(now.vertices[v])[2] < INSIDE_MM {
+                    return now.vertices[v];
+                }
+                let Some(centre) = nearest_ball(&tree, place, normals[v], radius_mm) else {
+                    return now.vertices[v];
+                };
+                let away = centre - place;
+                let to = place + away * (1.0 - radius_mm / away.norm());
+                let moved = to - start;
+                (start + moved * (MOVE_MM_MAX / moved.norm()).min(1.0)).into()
+            })
+            .collect();
+        if vertices == now.vertices {
+            break;
+        }
+        now = Mesh::new(vertices, now.triangles);
+    }
+    now
+}
+
+/// Centre of the ball nearest to a place that touches nothing; `None` where the ball at the place itself fits.
+fn nearest_ball(
+    tree: &Bvh<Part>,
+    place: Vector3<f64>,
+    normal: Vector3<f64>,
+    radius_mm: f64,
+) -> Option<Vector3<f64>> {
+    let mut contacts = vec![(place, normal)];
+    let mut centre = place + normal * radius_mm;
+    for _ in 0..CONTACTS {
+        let Some(near) = tree.nearest(centre.into(), radius_mm - FITS_MM) else {
+            return (contacts.len() > 1 && (centre - place).norm() > radius_mm).then_some(centre);
+        };
+        let touch = Vector3::from(near.point_mm);
+        let away = centre - touch;
+        if away.norm() < 0.5 * radius_mm {
+            return None;
+        }
+        contacts.push((touch, away.normalize()));
+        centre = nearest_beyond(&contacts, place, radius_mm);
+    }
+    None
+}
+
+/// The point nearest to `from` that is a radius or more beyond every contact, along the contact's direction (Hildreth).
+fn nearest_beyond(
+    contacts: &[(Vector3<f64>, Vector3<f64>)],
+    from: Vector3<f64>,
+    radius_mm: f64,
+) -> Vector3<f64> {
+    let mut push = vec![0.0f64; contacts.len()];
+    let mut at = from;
+    for _ in 0..200 {
+        let mut moved = 0f64;
+        for (p, (touch, along)) in push.iter_mut().zip(contacts) {
+            let step = (radius_mm - (at - touch).dot(along)).max(-*p);
+            *p += step;
+            at += along * step;
+            moved = moved.max(step.abs());
+        }
+        if moved < 1e-5 {
+            break;
+        }
+    }
+    at
+}
+
+/// Unit normals of the corners, weighted by facets' areas.
+fn vertex_normals(mesh: &Mesh<Part>) -> Vec<Vector3<f64>> {
+    let mut normals = vec![Vector3::zeros(); mesh.vertices.len()];
+    for (t, corners) in mesh.triangles.iter().enumerate() {
+        let n = mesh.normal(t) * mesh.triangle_area_mm2(t);
+        for &v in corners {
+            normals[v as usize] += n;
+        }
+    }
+    normals.into_iter().map(|n| n.try_normalize(1e-12).unwrap_or_else(Vector3::z)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_point_beyond_two_walls_is_their_corner() {
+        let contacts = [(Vector3::zeros(), Vector3::z()), (Vector3::new(0.3, 0.0, 0.0), -Vector3::x())];
+        let at = nearest_beyond(&contacts, Vector3::zeros(), 1.5);
+        assert!((at - Vector3::new(-1.2, 0.0, 1.5)).norm() < 1e-4, "{at}");
+    }
+
+    #[test]
+    fn a_ball_in_a_groove_lifts_its_bottom_by_the_fillet_and_no_more() {
+        // Two planes that meet at 20°: a fillet of 1.5 mm stands r (1 / cos 10° - 1) above the bottom.
+        let turn = 10f64.to_radians();
+        let wall = |side: f64, along: f64| [side * 3.0 * turn.cos(), along, 3.0 * turn.sin()];
+        let mesh = Mesh::<Part>::new(
+            vec![
+                wall(-1.0, -3.0),
+                [0.0, -3.0, 0.0],
+                [0.0, 3.0, 0.0],
+                wall(-1.0, 3.0),
+                wall(1.0, -3.0),
+                wall(1.0, 3.0),
+            ],
+            vec![[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]],
+        );
+        let centre =
+            nearest_ball(&Bvh::new(&mesh), Vector3::zeros(), Vector3::z(), 1.5).expect("it does not fit");
+        let fillet = 1.5 * (1.0 / turn.cos() - 1.0);
+        // 4 µm of slack let the ball down by as much over the cosine.
+        assert!((centre.norm() - 1.5 - fillet).abs() < 0.0042, "{} against {fillet}", centre.norm() - 1.5);
+        // Beyond the fillet's foot the ball fits as it is.
+        let beside = Vector3::new(0.5, 0.0, 0.5 * turn.tan());
+        let up = Vector3::new(-turn.sin(), 0.0, turn.cos());
+        assert!(nearest_ball(&Bvh::new(&mesh), beside, up, 1.5).is_none());
+    }
+}
