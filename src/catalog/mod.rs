@@ -32,6 +32,8 @@ pub struct CaseInputs {
     pub resection: Option<(std::path::PathBuf, String)>,
     /// Place and normal of a plane beyond which bone is to be cut, patient LPS mm.
     pub resection_plane_lps: Option<[f64; 6]>,
+    /// A person's edit of the implant's body, and its digest.
+    pub implant: Option<(std::path::PathBuf, String)>,
     /// True once a named person approved the design.
     pub approved: bool,
 }
@@ -46,7 +48,7 @@ pub fn chain(file: &PipelineFile, inputs: &CaseInputs) -> Result<Vec<Box<dyn Sta
         Box::new(imaging::BoneStage::new(file)?),
         Box::new(imaging::SurfaceStage::new(file)?),
         Box::new(part::ReconstructionStage::new(file, inputs)?),
-        Box::new(part::ImplantStage::new(file)?),
+        Box::new(part::ImplantStage::new(file, inputs)?),
         Box::new(make::PlanStage::new(file)?),
         Box::new(make::ReviewStage::new(file)?),
         Box::new(make::ToolpathStage::new(file)?),

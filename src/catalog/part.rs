@@ -1,13 +1,13 @@
 //! The missing bone and the implants that fill it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::formats;
-use crate::implant::body::{ImplantParams, design};
+use crate::implant::body::{CaseGiven, ImplantParams, design_given};
 use crate::implant::missing::{MissingParams, Planner, reconstruct_planned};
-use crate::model::{Finding, Implant, Material, Point, Reconstruction, Scan, Watch};
+use crate::model::{Finding, Implant, Material, Mesh, Patient, Point, Reconstruction, Scan, Watch};
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::record::deviation_colour;
 use crate::scan::region_on;
@@ -97,22 +97,34 @@ pub struct ImplantStage {
     material_key: String,
     material: Material,
     material_finding: Option<Finding>,
+    edited: Option<PathBuf>,
 }
 
 impl ImplantStage {
-    pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
+    pub fn new(file: &PipelineFile, inputs: &CaseInputs) -> Result<Self, CatalogError> {
         let (params, table) = file.table("implant")?;
         let material = file.shop.materials[&file.material].clone();
-        let parameters = serde_json::json!({ "implant": table, "material": file.material, "materials": file.materials,
+        let mut parameters = serde_json::json!({ "implant": table, "material": file.material, "materials": file.materials,
                 "material_data": material });
+        if let Some((_, sha256)) = &inputs.implant {
+            parameters["implant_sha256"] = sha256.clone().into();
+        }
+        let edited = inputs.implant.as_ref().map(|i| i.0.clone());
         let material_finding = file.material_finding();
-        Ok(Self { params, parameters, material_key: file.material.clone(), material, material_finding })
+        Ok(Self {
+            params,
+            parameters,
+            material_key: file.material.clone(),
+            material,
+            material_finding,
+            edited,
+        })
     }
 }
 
 impl Work for ImplantStage {
     const ID: &'static str = "implant";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["scan", "surface", "reconstruction"];
     type Out = Vec<Implant>;
     fn parameters(&self) -> Value {
@@ -126,15 +138,18 @@ impl Work for ImplantStage {
     ) -> Result<Vec<Implant>, StageFailure> {
         let scan: &Scan = board.get("scan");
         let missing: &Reconstruction = board.get("reconstruction");
+        let edited: Option<Mesh<Patient>> = self.edited.as_deref().map(edited_body).transpose()?;
+        let given = CaseGiven { pseudonym: Some(&scan.facts.pseudonym), edited: edited.as_ref() };
         let mut implants = Vec::new();
         for defect in 0..missing.patches.len() {
-            let mut implant = design(
+            let mut implant = design_given(
                 &scan.volume,
                 board.get("surface"),
                 missing,
                 defect,
                 &self.material_key,
                 &self.material,
+                &given,
                 &self.params,
                 watch,
             )
@@ -143,6 +158,9 @@ impl Work for ImplantStage {
             let folder = format!("part-{}", implant.number);
             let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
             outputs.add(format!("{folder}/implant.stl"), formats::stl::stl_bytes(&in_patient));
+            // What a person edits and gives back with `--implant`: the body before its holes.
+            let body = implant.body.moved(&implant.part_from_patient.inverse());
+            outputs.add(format!("{folder}/body.stl"), formats::stl::stl_bytes(&body));
             let threemf = formats::threemf::threemf_bytes(&in_patient, &format!("implant, {folder}"))
                 .map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("{folder}/implant.3mf"), threemf);
@@ -151,4 +169,10 @@ impl Work for ImplantStage {
         }
         Ok(implants)
     }
+}
+
+/// A person's body, in patient LPS mm.
+fn edited_body(path: &Path) -> Result<Mesh<Patient>, StageFailure> {
+    let bytes = std::fs::read(path).map_err(failed(FailureKind::Io))?;
+    Ok(formats::stl::read_stl(&bytes).map_err(failed(FailureKind::Usage))?.mesh)
 }

@@ -26,7 +26,7 @@ impl RecordStage {
 
 impl Work for RecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const NEEDS: &'static [&'static str] = &[
         "scan",
         "bone",

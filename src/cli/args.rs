@@ -84,6 +84,9 @@ pub struct Run {
     /// Plane beyond which bone will be cut: a place on it and its normal, x,y,z,nx,ny,nz in patient LPS.
     #[arg(long, value_name = "X,Y,Z,NX,NY,NZ", allow_hyphen_values = true)]
     pub resection_plane: Option<String>,
+    /// A person's edit of this case's part-1/body.stl, in its place: STL in patient LPS mm.
+    #[arg(long, value_name = "STL")]
+    pub implant: Option<PathBuf>,
     /// Change one value of the pipeline: stage.key=value.
     #[arg(long = "set", value_name = "STAGE.KEY=VALUE")]
     pub sets: Vec<String>,

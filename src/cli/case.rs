@@ -34,6 +34,7 @@ pub fn run(a: &Run) -> Result<i32, Ended> {
         mask: a.mask.as_deref(),
         region: a.region.as_deref(),
         defect_seed_lps_mm: a.defect_seed.as_deref().map(place_of).transpose()?,
+        implant: a.implant.as_deref(),
         resection: a.resection.as_deref(),
         resection_plane_lps: a.resection_plane.as_deref().map(plane_of).transpose()?,
     };
@@ -51,6 +52,8 @@ pub struct Given<'a> {
     pub region: Option<&'a Path>,
     /// A place in the opening to fill.
     pub defect_seed_lps_mm: Option<[f64; 3]>,
+    /// A person's edit of the implant's body.
+    pub implant: Option<&'a Path>,
     /// Bone that is still there and will be cut.
     pub resection: Option<&'a Path>,
     /// Place and normal of a plane beyond which bone will be cut.
@@ -116,6 +119,7 @@ pub fn run_case(
     let mask = file_given("mask", given.mask)?;
     let region = file_given("region", given.region)?;
     let resection = file_given("resection", given.resection)?;
+    let implant = file_given("implant", given.implant)?;
     let typed = |numbers: &[f64]| digest_bytes(format!("{numbers:?}").as_bytes());
     let seed = given.defect_seed_lps_mm.map(|p| ("defect-seed", typed(&p)));
     let plane = given.resection_plane_lps.map(|p| ("resection-plane", typed(&p)));
@@ -127,6 +131,7 @@ pub fn run_case(
         region: region.clone(),
         resection: resection.clone(),
         resection_plane_lps: given.resection_plane_lps,
+        implant: implant.clone(),
         approved: false,
     };
     let stages = chain(file, &inputs)?;
@@ -141,7 +146,7 @@ pub fn run_case(
     }
     let text = serde_json::to_string(&stages.iter().map(|s| s.parameters()).collect::<Vec<_>>())
         .expect("parameters are plain data");
-    let files_given = [("mask", mask), ("region", region), ("resection", resection)]
+    let files_given = [("mask", mask), ("region", region), ("resection", resection), ("implant", implant)]
         .into_iter()
         .filter_map(|(kind, file)| Some(CaseInput { kind: kind.into(), files: 1, sha256: file?.1 }));
     let typed_given = [seed, plane].into_iter().flatten().map(|(kind, sha256)| CaseInput {

@@ -343,6 +343,7 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
         side: "right".into(),
         insertion_axis_lps: part_from_patient.inverse().turn(Dir::new([0.0, 0.0, 1.0])),
         gap_mm_nominal: gap_mm,
+        thickness: "constant".into(),
         thickness_mm_nominal: 4.0,
         thickness_mm_min: 4.0,
         draft_deg: 3.0,
@@ -362,6 +363,8 @@ pub fn implant_facts(part_from_patient: Pose<Part, Patient>, gap_mm: f64) -> Imp
         removal: Default::default(),
         seating: Default::default(),
         scalp: Default::default(),
+        marking: None,
+        edited: None,
         findings: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::frame::{Dir, Part, Patient, Point, Pose};
 use super::grid::Mask;
 use super::mesh::Mesh;
-use super::placed::{FixationFacts, RemovalFacts, ScalpFacts, SeatingFacts};
+use super::placed::{EditedFacts, FixationFacts, MarkingFacts, RemovalFacts, ScalpFacts, SeatingFacts};
 
 /// What a chart cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,10 @@ pub struct ImplantFacts {
     pub insertion_axis_lps: Dir<Patient>,
     /// Gap asked for between bone and implant, mm.
     pub gap_mm_nominal: f64,
-    /// Thickness asked for, mm.
+    /// `constant`, or `match_rim`: as thick as the bone that is missing.
+    #[serde(default)]
+    pub thickness: String,
+    /// Thickness asked for, mm; with `match_rim` the most it may be.
     pub thickness_mm_nominal: f64,
     /// Largest ball inscribed at the thinnest place away from rim and holes: its diameter, mm.
     pub thickness_mm_min: f64,
@@ -204,6 +207,12 @@ pub struct ImplantFacts {
     pub seating: SeatingFacts,
     /// Against today's skin.
     pub scalp: ScalpFacts,
+    /// What is engraved; none where there is no room or none is wanted.
+    #[serde(default)]
+    pub marking: Option<MarkingFacts>,
+    /// A person's body in the place of the designed one; none where there is none.
+    #[serde(default)]
+    pub edited: Option<EditedFacts>,
     /// Findings.
     pub findings: Vec<Finding>,
 }

@@ -34,6 +34,40 @@ pub struct FixationSite {
     pub implant_screw_mm: Option<f64>,
 }
 
+/// What is engraved, as strokes on a face; the mesh is smooth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MarkingFacts {
+    /// Lines of text, the upper first; `^` is the arrow.
+    pub lines: Vec<String>,
+    /// `outer` or `inner`.
+    pub face: String,
+    /// Where the arrow points: `cranial`, or `anterior` at the crown.
+    pub arrow: String,
+    /// Height of the letters, mm.
+    pub letter_mm: f64,
+    /// Depth, mm.
+    pub depth_mm: f64,
+    /// Up in the text.
+    pub up_lps: Dir<Patient>,
+    /// The way the text runs, as somebody who looks at that face reads it.
+    pub right_lps: Dir<Patient>,
+    /// Strokes on the face, places at most 0.25 mm apart, patient LPS mm.
+    pub strokes_lps_mm: Vec<Vec<Point<Patient>>>,
+}
+
+/// A body that a person drew in the place of the one designed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EditedFacts {
+    /// From the edited body to the designed one and back: 95th percentile over corners, mm.
+    pub change_mm_p95: f64,
+    /// The largest, mm.
+    pub change_mm_max: f64,
+    /// Where that is, patient LPS mm.
+    pub place_lps_mm: Point<Patient>,
+    /// Volume added, mm³; negative where less is left.
+    pub change_mm3: f64,
+}
+
 /// Why there can be no site at some places of the rim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {

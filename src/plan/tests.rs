@@ -75,6 +75,7 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         side: "right".into(),
         insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
         gap_mm_nominal: 0.5,
+        thickness: "constant".into(),
         thickness_mm_nominal: t,
         thickness_mm_min: t,
         draft_deg: 3.0,
@@ -103,6 +104,8 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         removal: Default::default(),
         seating: Default::default(),
         scalp: Default::default(),
+        marking: None,
+        edited: None,
         findings: Vec::new(),
     };
     Implant {

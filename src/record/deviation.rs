@@ -4,7 +4,7 @@ use nalgebra::Vector3;
 
 use crate::geometry::Bvh;
 use crate::geometry::outline::{outline_xy, perimeter_mm, rim_places};
-use crate::model::{BoneSurface, Frame, Implant, Mesh, Part, Point, Reconstruction};
+use crate::model::{BoneSurface, Frame, Implant, Mesh, Part, Patient, Point, Reconstruction};
 
 use super::pictures::camera_along;
 use super::raster::{Camera, Picture, Scene};
@@ -147,10 +147,40 @@ fn near<F: Frame>(mesh: &Mesh<F>, implant: &Implant) -> Mesh<F> {
     mesh.subset(&keep)
 }
 
-/// The implant in place, from outside along its axis.
+/// The implant in place, from outside along its axis, with what is engraved there.
 pub fn in_place(surface: &BoneSurface, implant: &Implant, size: usize) -> Picture {
     let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
-    super::pictures::close_up(&surface.mesh, &in_patient, implant.facts.insertion_axis_lps.v(), size)
+    let axis = implant.facts.insertion_axis_lps.v();
+    let (middle, span) = middle_and_span(&in_patient);
+    let camera = camera_along(middle, axis, 2.0 * size as f64 / (span * 1.25));
+    let mut scene = Scene::new(size * 2, size * 2, camera);
+    scene.draw(&surface.mesh, |_| super::pictures::BONE);
+    scene.draw(&in_patient, |_| super::pictures::IMPLANT);
+    engraved(&mut scene.picture, &camera, implant, "outer");
+    scene.picture.halved()
+}
+
+fn middle_and_span(mesh: &Mesh<Patient>) -> (Vector3<f64>, f64) {
+    let (lo, hi) = mesh.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
+    let (lo, hi) = (Vector3::from(lo), Vector3::from(hi));
+    ((lo + hi) / 2.0, (hi - lo).norm())
+}
+
+/// The strokes of the marking, where they are on this face.
+fn engraved(picture: &mut Picture, camera: &Camera, implant: &Implant, face: &str) {
+    let Some(marking) = implant.facts.marking.as_ref().filter(|m| m.face == face) else { return };
+    let pixel = |p: &Point<Patient>| {
+        let [x, y, _] = camera.project(p.v(), picture.width, picture.height);
+        [x, y]
+    };
+    let lines: Vec<[[f64; 2]; 2]> = marking
+        .strokes_lps_mm
+        .iter()
+        .flat_map(|s| s.windows(2).map(|w| [pixel(&w[0]), pixel(&w[1])]))
+        .collect();
+    for [a, b] in lines {
+        picture.line(a, b, [30, 30, 60]);
+    }
 }
 
 /// The same from inside the skull, with everything nearer than the implant cut away.
@@ -161,11 +191,11 @@ pub fn from_inside(surface: &BoneSurface, implant: &Implant, size: usize) -> Pic
     let keep: Vec<usize> = (0..surface.mesh.triangles.len())
         .filter(|&t| surface.mesh.corners(t).iter().all(|c| (c - centre).dot(&axis) > -20.0))
         .collect();
-    let (lo, hi) = in_patient.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
-    let span = (Vector3::from(hi) - Vector3::from(lo)).norm();
+    let (_, span) = middle_and_span(&in_patient);
     let camera = camera_along(centre, -axis, 2.0 * size as f64 / (span * 1.25));
     let mut scene = Scene::new(size * 2, size * 2, camera);
     scene.draw(&surface.mesh.subset(&keep), |_| super::pictures::BONE);
     scene.draw(&in_patient, |_| super::pictures::IMPLANT);
+    engraved(&mut scene.picture, &camera, implant, "inner");
     scene.picture.halved()
 }

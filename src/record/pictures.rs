@@ -78,23 +78,6 @@ pub fn six_views(skull: &Mesh<Patient>, implants: &[Mesh<Patient>], size: usize)
         .collect()
 }
 
-/// The implant in its hole, seen along `to_eye`, close up.
-pub fn close_up(
-    skull: &Mesh<Patient>,
-    implant: &Mesh<Patient>,
-    to_eye: Vector3<f64>,
-    size: usize,
-) -> Picture {
-    let (lo, hi) = implant.bounds_mm().unwrap_or(([0.0; 3], [1.0; 3]));
-    let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
-    let span = (Vector3::from(hi) - Vector3::from(lo)).norm();
-    let mut scene =
-        Scene::new(size * 2, size * 2, camera_along(middle, to_eye, 2.0 * size as f64 / (span * 1.25)));
-    scene.draw(skull, |_| BONE);
-    scene.draw(implant, |_| IMPLANT);
-    scene.picture.halved()
-}
-
 /// An orthographic camera along `to_eye` with the head upward where that can be seen, else the face.
 pub fn camera_along(middle: Vector3<f64>, to_eye: Vector3<f64>, scale: f64) -> Camera {
     let head = Vector3::new(0.0, 0.0, 1.0);

@@ -136,6 +136,7 @@ impl Form {
             side: "left".into(),
             insertion_axis_lps: Dir::new([0.0, 0.0, 1.0]),
             gap_mm_nominal: 0.5,
+            thickness: "constant".into(),
             thickness_mm_nominal: self.thickness,
             thickness_mm_min: self.thickness,
             draft_deg: self.draft_deg,
@@ -155,6 +156,8 @@ impl Form {
             removal: Default::default(),
             seating: Default::default(),
             scalp: Default::default(),
+            marking: None,
+            edited: None,
             findings: vec![],
         };
         let holes = (0..holes)

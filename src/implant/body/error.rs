@@ -85,6 +85,20 @@ pub enum ImplantError {
         /// Step, mm.
         mesh_mm: f64,
     },
+    /// The body given in the place of the designed one cannot stand there.
+    #[error("the implant given {why}")]
+    Edited {
+        /// What is wrong with it and what to do.
+        why: String,
+    },
+    /// One body was given for several implants.
+    #[error(
+        "an implant was given, but the case has {found} defects: plan them one at a time with --defect-seed or --region"
+    )]
+    EditedForSeveral {
+        /// How many there are.
+        found: usize,
+    },
     /// The user stopped it.
     #[error("stopped while designing the implant: run again to go on")]
     Stopped,

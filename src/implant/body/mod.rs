@@ -10,7 +10,8 @@
 //! rolled into the meeting of two fields. Concave corners narrower than the tool are carved by balls (`corner`), and what carving leaves is filled on the mesh (`fillet`).
 //! Where no bone ends the implant, an outline does (`outline`). Holes are cut into the mesh (`holes`, `sutures`). An onlay
 //! carries ears (`ears`). Then, on the finished mesh: where it is held (`hold`), whether it comes out (`removal`), how
-//! often it seats (`seating`), and how far it lifts the scalp (`scalp`, which has the definition).
+//! often it seats (`seating`), and how far it lifts the scalp (`scalp`, which has the definition). The text to be engraved
+//! is laid out on it (`marking`). A person's edit may stand in the place of the body drawn here (`edited`).
 //!
 //! **Different from the paper** There is none; the design follows implant practice: constant thickness (K231834),
 //! gap, draft, edges and sinus distance as pipeline keys.
@@ -20,7 +21,7 @@
 //! on any thread count.
 //!
 //! **Limits** The facets are chords, up to 4 µm inside a round edge where `refine` could split them. Mouths of holes are
-//! sharp. No split into pieces, no marking. The bone surface is taken as true. Ears and their tilted screw holes ask for
+//! sharp. No split into pieces. The marking is strokes on a face, not a groove in the mesh. The bone surface is taken as true. Ears and their tilted screw holes ask for
 //! indexed setups, which the plan does not make: the review stops an onlay. Under an ear the corner to the plate is
 //! as narrow as the gap lets it be, and facets of 0.05 mm may fold over each other there.
 
@@ -28,6 +29,7 @@ mod axis;
 mod chart;
 mod corner;
 mod ears;
+mod edited;
 mod error;
 mod field;
 mod fillet;
@@ -35,6 +37,8 @@ mod findings;
 mod grid;
 mod hold;
 mod holes;
+mod letters;
+mod marking;
 mod measure;
 mod net;
 mod outline;
@@ -64,8 +68,9 @@ use field::{CaudalGap, Fields, Obstacles};
 use findings::Measured;
 use grid::PartGrid;
 use holes::Sink;
+use marking::{Marking, Text};
 use params::ImplantToml;
-pub use params::{Fixation, ImplantParamError, ImplantParams, Kind};
+pub use params::{Face, Fixation, ImplantParamError, ImplantParams, Kind, Thickness};
 use region::Region;
 
 /// Most samples of the grid: 200 million take 4 GB.
@@ -97,10 +102,19 @@ const UNDER_CONTOUR_OVER_MM: f64 = 15.0;
 /// Distances to a sinus are told up to this, mm.
 const SINUS_TOLD_MM: f64 = 20.0;
 
-/// Implant for one defect of the reconstruction.
+/// What is known of the case beside its scan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaseGiven<'a> {
+    /// Pseudonym that the implant is marked with; none, no marking.
+    pub pseudonym: Option<&'a str>,
+    /// A person's edit of the body, without holes, in the place of the one designed.
+    pub edited: Option<&'a Mesh<Patient>>,
+}
+
+/// Implant for one defect of the reconstruction, unmarked.
 ///
 /// # Errors
-/// See [`ImplantError`]. A bad implant is not an error: its findings say what is wrong with it.
+/// As [`design_given`].
 #[allow(clippy::too_many_arguments)] // one noun per source; bundling them would only rename the bundle
 pub fn design(
     volume: &Volume,
@@ -112,6 +126,27 @@ pub fn design(
     params: &ImplantParams,
     watch: &dyn Watch,
 ) -> Result<Implant, ImplantError> {
+    let given = CaseGiven::default();
+    design_given(volume, surface, reconstruction, defect, material_key, material, &given, params, watch)
+}
+
+/// Implant for one defect of the reconstruction.
+///
+/// # Errors
+/// See [`ImplantError`]. A bad implant is not an error: its findings say what is wrong with it.
+#[allow(clippy::too_many_arguments)] // as above
+pub fn design_given(
+    volume: &Volume,
+    surface: &BoneSurface,
+    reconstruction: &Reconstruction,
+    defect: usize,
+    material_key: &str,
+    material: &Material,
+    given: &CaseGiven<'_>,
+    params: &ImplantParams,
+    watch: &dyn Watch,
+) -> Result<Implant, ImplantError> {
+    let params = &params.in_force();
     let t = &params.toml;
     let step = |done: u64, what: &str| {
         watch.note(what);
@@ -188,9 +223,9 @@ pub fn design(
     let net::Body { mesh: plate, dropped_mm2, .. } = body;
     let fillet_mm = FILLET_SPARE * t.tool_radius_mm_min;
     let plate = fillet::fill_corners(&fields, &plate, fillet_mm);
-    let outer_area_mm2 = measure::outer_area_mm2(&fields, &plate);
 
     step(4, "fixation")?;
+    let outer_area_mm2 = measure::outer_area_mm2(&fields, &plate);
     let wide = Bvh::new(&bone_about(&surface.mesh, &fields.grid, &draft_from_patient, HELD_MM));
     let around = hold::Around {
         bone: &wide,
@@ -210,10 +245,31 @@ pub fn design(
         }
     };
 
+    let (body, edited) = match given.edited {
+        None => (body, None),
+        Some(_) if reconstruction.patches.len() > 1 => {
+            return Err(ImplantError::EditedForSeveral { found: reconstruction.patches.len() });
+        }
+        Some(mesh) => {
+            let (body, facts) = edited::taken(mesh, &body, &patient_from_draft)?;
+            (body, Some(facts))
+        }
+    };
+    let outer_area_mm2 =
+        if edited.is_some() { measure::outer_area_mm2(&fields, &body) } else { outer_area_mm2 };
+    let own = Bvh::new(&body);
+    let side = side(reconstruction, &body, &patient_from_draft);
+    let marking = given
+        .pseudonym
+        .and_then(|case| Marking::place(&fields, &own, &patient_from_draft, &Text { case, side }, t));
+
     step(5, "holes")?;
     let middle = body.centroid_mm();
-    let (mut mesh, cuts, mut holes_left_out) = perforate(&fields, &body, lumen.as_ref(), middle, params);
+    let text = marking.as_ref().map(Marking::discs).unwrap_or_default();
+    let (mut mesh, cuts, mut holes_left_out) =
+        perforate(&fields, &body, lumen.as_ref(), middle, &text, params);
     let mut drilled: Vec<([f64; 2], f64)> = cuts.iter().map(|c| (c.xy, 0.5 * t.perfusion_hole_mm)).collect();
+    drilled.extend(&text);
     let mut sutures = Vec::new();
     for xy in sutures::places(&fields, &body, lumen.as_ref(), &drilled, outer_area_mm2, t) {
         match holes::cut(&mesh, xy, 0.5 * t.suture_hole_mm) {
@@ -255,7 +311,6 @@ pub fn design(
         ears_without_hole,
     };
     step(7, "way out, seating, scalp")?;
-    let own = Bvh::new(&body);
     let held = ears.unwrap_or_else(|| hold::plan(&around, &body, &drilled, t, outer_area_mm2));
     let removal = removal::removal(&mesh, &own, &bone, |p| patient_from_draft.apply_raw(p));
     let seating = seating::seating(&mesh, &bone, t);
@@ -266,6 +321,11 @@ pub fn design(
     findings.extend(removal::finding(&removal));
     findings.extend(seating::finding(&seating, t));
     findings.extend(scalp::finding(&scalp, t));
+    findings.extend(edited.as_ref().map(edited::finding));
+    let marking = marking.map(|m| m.facts(&own, &patient_from_draft, t));
+    if given.pseudonym.is_some() {
+        findings.extend(marking::finding(marking.as_ref(), t));
+    }
 
     let centroid = mesh.centroid_mm();
     let part_from_patient = part_frame(axis, patient_from_draft.apply(Point::new(centroid)).v());
@@ -301,9 +361,10 @@ pub fn design(
         schema: "osteomill.implant/1".into(),
         defect,
         kind: t.kind.name().into(),
-        side: side(reconstruction, &mesh, &patient_from_draft),
+        side: side.into(),
         insertion_axis_lps: patient_from_part.turn(up),
         gap_mm_nominal: t.gap_mm,
+        thickness: t.thickness.name().into(),
         thickness_mm_nominal: t.thickness_mm,
         thickness_mm_min: measured.thickness.map_or(0.0, |m| m.0),
         draft_deg: t.draft_deg,
@@ -332,6 +393,8 @@ pub fn design(
         removal,
         seating,
         scalp,
+        marking,
+        edited,
         findings,
     };
     watch.progress(8, 8);
@@ -421,12 +484,13 @@ fn bone_about(
     moved.subset(&near)
 }
 
-/// Cuts the perfusion holes; how many could not be cut.
+/// Cuts the perfusion holes, none on the discs kept for the text; how many could not be cut.
 fn perforate(
     fields: &Fields,
     body: &Mesh<Part>,
     lumen: Option<&Bvh<Part>>,
     middle: [f64; 3],
+    text: &[([f64; 2], f64)],
     params: &ImplantParams,
 ) -> (Mesh<Part>, Vec<holes::Cut>, usize) {
     let t = &params.toml;
@@ -446,7 +510,10 @@ fn perforate(
         );
         let off_ears =
             |xy: &[f64; 2]| fields.ears.as_ref().is_none_or(|e| !e.matters(xy[0], xy[1], radius_mm + 0.5));
-        for xy in places.into_iter().filter(off_ears) {
+        let off_text = |xy: &[f64; 2]| {
+            text.iter().all(|&([x, y], r)| (x - xy[0]).hypot(y - xy[1]) > r + radius_mm + marking::CLEAR_MM)
+        };
+        for xy in places.into_iter().filter(off_ears).filter(off_text) {
             match holes::cut(&mesh, xy, radius_mm) {
                 Ok((with, cut)) => {
                     mesh = with;
@@ -464,7 +531,7 @@ fn side(
     reconstruction: &Reconstruction,
     mesh: &Mesh<Part>,
     patient_from_part: &Pose<Patient, Part>,
-) -> String {
+) -> &'static str {
     let plane = &reconstruction.facts.symmetry;
     let left = mesh
         .vertices
@@ -477,5 +544,4 @@ fn side(
         l if l < 0.25 => "right",
         _ => "midline",
     }
-    .into()
 }

@@ -60,6 +60,49 @@ pub enum Fixation {
     Ears,
 }
 
+/// How thick the implant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thickness {
+    /// `thickness_mm` everywhere.
+    Constant,
+    /// As the bone that is missing, by its predicted inner table; no thicker than the envelope.
+    MatchRim,
+}
+
+impl Thickness {
+    /// As written in files.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::MatchRim => "match_rim",
+        }
+    }
+}
+
+/// Which face is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Face {
+    /// The face under the scalp; the inner one where that has no room off the brow.
+    Outer,
+    /// The face to the dura.
+    Inner,
+    /// No marking.
+    None,
+}
+
+impl Face {
+    /// As written in files.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Outer => "outer",
+            Self::Inner => "inner",
+            Self::None => "none",
+        }
+    }
+}
+
 /// `[implant]` as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +110,7 @@ pub(super) struct ImplantToml {
     #[serde(rename = "type")]
     pub kind: Kind,
     pub gap_mm: f64,
+    pub thickness: Thickness,
     pub thickness_mm: f64,
     pub thickness_mm_min: f64,
     pub inner_clearance_mm: f64,
@@ -83,6 +127,9 @@ pub(super) struct ImplantToml {
     pub suture_hole_mm: f64,
     pub suture_pitch_mm: f64,
     pub suture_area_cm2_min: f64,
+    pub marking_face: Face,
+    pub marking_letter_mm: f64,
+    pub marking_depth_mm: f64,
     pub hole_rim_distance_mm: f64,
     pub hole_sinus_distance_mm: f64,
     pub tool_radius_mm_min: f64,
@@ -141,6 +188,16 @@ impl ImplantParams {
         self.toml.gap_mm
     }
 
+    /// The values that the body is drawn with: where it matches the rim, the predicted inner table ends it before the
+    /// envelope does.
+    pub(super) fn in_force(&self) -> Self {
+        let mut toml = self.toml.clone();
+        if toml.thickness == Thickness::MatchRim {
+            toml.thickness_mm = toml.envelope_thickness_mm_max;
+        }
+        Self { toml }
+    }
+
     /// Least draft of the rim wall, rad.
     pub(super) fn draft_rad(&self) -> f64 {
         self.toml.draft_deg.to_radians()
@@ -178,6 +235,9 @@ impl TryFrom<ImplantToml> for ImplantParams {
             ("suture_hole_mm", t.suture_hole_mm, 0.0, 3.0),
             ("suture_pitch_mm", t.suture_pitch_mm, t.suture_hole_mm + 5.0, 100.0),
             ("suture_area_cm2_min", t.suture_area_cm2_min, 0.0, 400.0),
+            // Below 1.5 mm nobody reads it; above 6 mm it fits on no implant.
+            ("marking_letter_mm", t.marking_letter_mm, 1.5, 6.0),
+            ("marking_depth_mm", t.marking_depth_mm, 0.05, 0.3),
             ("hole_rim_distance_mm", t.hole_rim_distance_mm, 1.0, 20.0),
             ("hole_sinus_distance_mm", t.hole_sinus_distance_mm, t.sinus_clearance_mm, 20.0),
             ("tool_radius_mm_min", t.tool_radius_mm_min, 0.25, 5.0),
@@ -344,6 +404,9 @@ pub(super) mod tests {
             ("thickness_mm_min = 2.0", "thickness_mm_min = 5.0", "implant.thickness_mm_min is 5"),
             ("mesh_mm = 0.3", "mesh_mm = 0.3\nmesh = 1", "unknown field"),
             ("mesh_mm = 0.3", "", "missing field"),
+            ("thickness = \"constant\"", "thickness = \"thin\"", "unknown variant"),
+            ("marking_face = \"outer\"", "marking_face = \"edge\"", "unknown variant"),
+            ("marking_depth_mm = 0.15", "marking_depth_mm = 0.5", "implant.marking_depth_mm is 0.5"),
         ] {
             let bad = good.replacen(&format!("\n{from}"), &format!("\n{to}"), 1);
             assert_ne!(bad, good);

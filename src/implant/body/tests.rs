@@ -2,6 +2,7 @@
 //! the implant is known in closed form.
 
 mod ears;
+mod given;
 mod placed;
 mod shaped;
 
