@@ -170,6 +170,27 @@ fn ply_vertices(path: &Path) -> Vec<[f64; 3]> {
         .collect()
 }
 
+/// Side, crown and face as engraved: read from outside with the arrow up, the text of a right implant runs to the face.
+fn the_marking_names(implant: &serde_json::Value, side: &str) {
+    let m = &implant["marking"];
+    let line = m["lines"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+    let letter = if side == "right" { "R" } else { "L" };
+    assert_eq!(line, format!("{letter} ^ OUT"), "{m}");
+    assert_eq!((m["face"].as_str().unwrap(), m["arrow"].as_str().unwrap()), ("outer", "cranial"));
+    let v = |of: &serde_json::Value| -> [f64; 3] { serde_json::from_value(of.clone()).unwrap() };
+    let (up, right, out) = (v(&m["up_lps"]), v(&m["right_lps"]), v(&implant["insertion_axis_lps"]));
+    assert!(up[2] > 0.5, "the arrow shows to the crown: {up:?}");
+    // +y is the back.
+    let to_front = -right[1] * if side == "right" { 1.0 } else { -1.0 };
+    assert!(to_front > 0.5, "{right:?}");
+    let across = [
+        right[1] * up[2] - right[2] * up[1],
+        right[2] * up[0] - right[0] * up[2],
+        right[0] * up[1] - right[1] * up[0],
+    ];
+    assert!((0..3).map(|a| across[a] * out[a]).sum::<f64>() > 0.999, "not mirrored");
+}
+
 #[test]
 fn the_defect_is_on_its_side_in_every_output_also_when_mirrored() {
     let mirrored = demo(true);
@@ -179,7 +200,9 @@ fn the_defect_is_on_its_side_in_every_output_also_when_mirrored() {
         let defects = json(&d.case.join("reconstruction/defects.json"));
         let site = defects["defects"][0]["site"].as_str().unwrap().to_owned();
         assert!(site.starts_with(word), "{site}");
-        assert_eq!(json(&d.case.join("part-1/implant.json"))["side"], word);
+        let implant = json(&d.case.join("part-1/implant.json"));
+        assert_eq!(implant["side"], word);
+        the_marking_names(&implant, word);
         let x0 = phantom.centre().mm[0];
         assert!((number(&defects, "/defects/0/centroid_lps_mm/0") - x0) * sign > 5.0);
         for file in ["part-1/implant.stl", "part-1/milling/milled.stl"] {

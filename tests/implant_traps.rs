@@ -50,6 +50,9 @@ fn of(spec: PhantomSpec, sets: &[&str]) -> Came {
     run(&head, &volume, PEEK, sets)
 }
 
+/// Facets for what is refused by its size: at 0.3 mm a part of 170 cm² takes minutes.
+const COARSE: &str = "implant.mesh_mm=0.6";
+
 fn place(grid: &Grid, at: usize) -> Point<Patient> {
     grid.patient_from_index(grid.ijk(at).map(|n| n as f64))
 }
@@ -59,12 +62,20 @@ fn edited(change: impl Fn(Point<Patient>, i16) -> i16) -> Came {
     edited_of(demo(), change)
 }
 
-fn edited_of((head, volume): &(Phantom, Volume), change: impl Fn(Point<Patient>, i16) -> i16) -> Came {
+fn edited_of(of: &(Phantom, Volume), change: impl Fn(Point<Patient>, i16) -> i16) -> Came {
+    edited_with(of, &[], change)
+}
+
+fn edited_with(
+    (head, volume): &(Phantom, Volume),
+    sets: &[&str],
+    change: impl Fn(Point<Patient>, i16) -> i16,
+) -> Came {
     let mut spoilt = volume.clone();
     for at in 0..spoilt.hu.len() {
         spoilt.hu[at] = change(place(&volume.grid, at), volume.hu[at]);
     }
-    run(head, &spoilt, PEEK, &[])
+    run(head, &spoilt, PEEK, sets)
 }
 
 /// The middle of the demo's defect.
@@ -181,14 +192,14 @@ fn a_rim_toward_the_skull_base_is_for_a_person() {
 
 #[test]
 fn a_defect_of_170_cm2_is_beyond_the_method() {
-    of(cut(DEMO, 170.0, Walls::Kerf), &[]).is_held_by("defect-large", Severity::Review);
+    of(cut(DEMO, 170.0, Walls::Kerf), &[COARSE]).is_held_by("defect-large", Severity::Review);
 }
 
 #[test]
 fn a_defect_of_half_the_vault_is_beyond_the_method() {
     let (head, _) = whole();
     let x = head.centre().mm[0];
-    let came = edited_of(whole(), |p, hu| {
+    let came = edited_with(whole(), &[COARSE], |p, hu| {
         if p.mm[0] < x - 4.0 && p.mm[2] > head.centre().mm[2] + 12.0 && hu > 150 { 42 + grain(p) } else { hu }
     });
     println!("{:?} {:.0} cm2: {:#?}", came.verdict, came.defect_cm2, came.reasons);

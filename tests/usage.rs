@@ -33,6 +33,9 @@ fn exit_codes_are_those_of_the_contract() {
     assert_eq!(code, 1);
     assert!(text.contains("reconstruction"), "the stages there are: {text}");
     assert_eq!(said(&["run", &empty, "--pipeline", peek, "--out", &out]).0, 2);
+    let (code, text) = said(&["run", &empty, "--pipeline", peek, "--out", &out, "--implant", "no-such.stl"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("the implant given is no file"), "{text}");
     assert_eq!(said(&["run", "/no/such/scan", "--pipeline", peek, "--out", &out]).0, 2);
 }
 

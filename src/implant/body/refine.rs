@@ -4,7 +4,7 @@
 //! notched by more than the tolerance, and no ball reaches the bottom of a notch. An edge whose middle lies off the
 //! body is split there, with the longest edge of its facets, so that facets stay stout; new corners go onto the body.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -45,8 +45,11 @@ pub(super) fn refine(fields: &Fields, mesh: Mesh<Part>) -> Mesh<Part> {
     mesh
 }
 
+/// Split edges in ascending order, each with its new corner.
+type Splits = Vec<(Edge, [f64; 3])>;
+
 /// Edges off the body, and the longest edges of the facets they bound; each with its middle on the body.
-fn edges_to_split(fields: &Fields, mesh: &Mesh<Part>, fresh: &[bool]) -> BTreeMap<Edge, [f64; 3]> {
+fn edges_to_split(fields: &Fields, mesh: &Mesh<Part>, fresh: &[bool]) -> Splits {
     let sides = |t: &[u32; 3]| [edge(t[0], t[1]), edge(t[1], t[2]), edge(t[2], t[0])];
     let mut edges: Vec<Edge> =
         mesh.triangles.iter().zip(fresh).filter(|(_, f)| **f).flat_map(|(t, _)| sides(t)).collect();
@@ -55,7 +58,7 @@ fn edges_to_split(fields: &Fields, mesh: &Mesh<Part>, fresh: &[bool]) -> BTreeMa
     let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
     let length = |e: &Edge| (at(e.0) - at(e.1)).norm();
     let middle = |e: &Edge| -> [f64; 3] { (0.5 * (at(e.0) + at(e.1))).into() };
-    let mut split: BTreeMap<Edge, [f64; 3]> = edges
+    let mut split: Splits = edges
         .into_par_iter()
         .filter(|e| length(e) > 2.0 * SHORTEST_MM)
         .filter_map(|e| {
@@ -64,53 +67,105 @@ fn edges_to_split(fields: &Fields, mesh: &Mesh<Part>, fresh: &[bool]) -> BTreeMa
             (off > CHORD_MM).then(|| (e, onto_body_from(fields, from)))
         })
         .collect();
+    if split.is_empty() {
+        return split;
+    }
     // Longest-edge bisection: a facet is never split across a short edge alone. Which edges that adds does not depend on
     // the order in which they are met.
-    let mut longest_beside: Vec<(Edge, Edge)> = mesh
-        .triangles
-        .par_iter()
-        .flat_map_iter(|t| {
-            let sides = sides(t);
+    let about = FacetsAbout::new(mesh);
+    let mut known: HashSet<Edge> = split.iter().map(|s| s.0).collect();
+    let mut more: Vec<Edge> = Vec::new();
+    let mut waiting: Vec<Edge> = split.iter().map(|s| s.0).collect();
+    while let Some(e) = waiting.pop() {
+        for &t in about.corner(e.0) {
+            let facet = &mesh.triangles[t as usize];
+            if !facet.contains(&e.1) {
+                continue;
+            }
+            let sides = sides(facet);
             let longest = sides.iter().max_by(|a, b| length(a).total_cmp(&length(b)).then(b.cmp(a))).copied();
             let longest = longest.unwrap_or(sides[0]);
-            sides.into_iter().filter(move |e| *e != longest).map(move |e| (e, longest))
-        })
-        .collect();
-    longest_beside.par_sort_unstable();
-    let mut known: HashSet<Edge> = split.keys().copied().collect();
-    let mut more: Vec<Edge> = Vec::new();
-    let mut waiting: Vec<Edge> = split.keys().copied().collect();
-    while let Some(e) = waiting.pop() {
-        let from = longest_beside.partition_point(|(beside, _)| *beside < e);
-        for (_, longest) in longest_beside[from..].iter().take_while(|(beside, _)| *beside == e) {
-            if known.insert(*longest) {
-                more.push(*longest);
-                waiting.push(*longest);
+            if known.insert(longest) {
+                more.push(longest);
+                waiting.push(longest);
             }
         }
     }
     split.par_extend(more.into_par_iter().map(|e| (e, onto_body_from(fields, middle(&e)))));
+    split.par_sort_unstable_by_key(|s| s.0);
     split
 }
 
+/// The facets about each corner.
+struct FacetsAbout {
+    start: Vec<u32>,
+    facets: Vec<u32>,
+}
+
+impl FacetsAbout {
+    fn new(mesh: &Mesh<Part>) -> Self {
+        let mut start = vec![0u32; mesh.vertices.len() + 1];
+        for &v in mesh.triangles.iter().flatten() {
+            start[v as usize + 1] += 1;
+        }
+        for v in 1..start.len() {
+            start[v] += start[v - 1];
+        }
+        let mut next = start.clone();
+        let mut facets = vec![0u32; 3 * mesh.triangles.len()];
+        for (t, corners) in mesh.triangles.iter().enumerate() {
+            for &v in corners {
+                facets[next[v as usize] as usize] = t as u32;
+                next[v as usize] += 1;
+            }
+        }
+        Self { start, facets }
+    }
+
+    fn corner(&self, v: u32) -> &[u32] {
+        &self.facets[self.start[v as usize] as usize..self.start[v as usize + 1] as usize]
+    }
+}
+
 /// Every facet divided at the split edges it has; which facets are new.
-fn divided(mesh: &Mesh<Part>, split: &BTreeMap<Edge, [f64; 3]>) -> (Mesh<Part>, Vec<bool>) {
+fn divided(mesh: &Mesh<Part>, split: &Splits) -> (Mesh<Part>, Vec<bool>) {
     let first = mesh.vertices.len() as u32;
-    let number: BTreeMap<Edge, u32> = split.keys().zip(first..).map(|(e, n)| (*e, n)).collect();
+    let mut touched = vec![false; mesh.vertices.len()];
+    for ((a, b), _) in split {
+        touched[*a as usize] = true;
+        touched[*b as usize] = true;
+    }
+    let number = |e: Edge| -> Option<u32> {
+        if !touched[e.0 as usize] || !touched[e.1 as usize] {
+            return None;
+        }
+        split.binary_search_by_key(&e, |s| s.0).ok().map(|n| first + n as u32)
+    };
     let mut vertices = mesh.vertices.clone();
-    vertices.extend(split.values());
+    vertices.extend(split.iter().map(|s| s.1));
     let mut triangles = Vec::with_capacity(mesh.triangles.len() + 3 * split.len());
     let mut parents = Vec::with_capacity(triangles.capacity());
-    for (parent, t) in mesh.triangles.iter().enumerate() {
-        let pieces = pieces(*t, &number, &mesh.vertices);
+    let halves: Vec<[Option<u32>; 3]> = mesh
+        .triangles
+        .par_iter()
+        .map(|t| std::array::from_fn(|i| number(edge(t[i], t[(i + 1) % 3]))))
+        .collect();
+    for (parent, (t, halves)) in mesh.triangles.iter().zip(&halves).enumerate() {
+        if *halves == [None; 3] {
+            parents.push((parent, false));
+            triangles.push(*t);
+            continue;
+        }
+        let pieces = pieces(*t, *halves, &mesh.vertices);
         parents.extend(std::iter::repeat_n((parent, pieces.len() > 1), pieces.len()));
         triangles.extend(pieces);
     }
     // A corner that would turn a facet stays in the middle of its edge. Each round only puts corners back, so it ends.
-    let normals: Vec<Vector3<f64>> = (0..mesh.triangles.len()).map(|t| mesh.normal(t)).collect();
+    let normals: Vec<Vector3<f64>> =
+        (0..mesh.triangles.len()).into_par_iter().map(|t| mesh.normal(t)).collect();
     let middles: Vec<[f64; 3]> = split
-        .keys()
-        .map(|&(a, b)| {
+        .iter()
+        .map(|&((a, b), _)| {
             let [a, b] = [a, b].map(|v| Vector3::from(mesh.vertices[v as usize]));
             (0.5 * (a + b)).into()
         })
@@ -118,6 +173,7 @@ fn divided(mesh: &Mesh<Part>, split: &BTreeMap<Edge, [f64; 3]>) -> (Mesh<Part>, 
     let mut out = Mesh::<Part>::new(vertices, triangles);
     loop {
         let turned: Vec<usize> = (0..out.triangles.len())
+            .into_par_iter()
             .filter(|&t| parents[t].1 && out.normal(t).dot(&normals[parents[t].0]) < TURN_COS_MIN)
             .collect();
         let back: Vec<u32> = turned
@@ -136,10 +192,8 @@ fn divided(mesh: &Mesh<Part>, split: &BTreeMap<Edge, [f64; 3]>) -> (Mesh<Part>, 
     (out, fresh)
 }
 
-/// The facet divided at those of its edges that have a number; the shorter diagonal where there is a choice.
-fn pieces(t: [u32; 3], number: &BTreeMap<Edge, u32>, vertices: &[[f64; 3]]) -> Vec<[u32; 3]> {
-    let on = |i: usize| number.get(&edge(t[i], t[(i + 1) % 3])).copied();
-    let halves = [on(0), on(1), on(2)];
+/// The facet divided at those of its edges that have a new corner; the shorter diagonal where there is a choice.
+fn pieces(t: [u32; 3], halves: [Option<u32>; 3], vertices: &[[f64; 3]]) -> Vec<[u32; 3]> {
     let turned = |s: usize| -> [u32; 3] { std::array::from_fn(|i| t[(i + s) % 3]) };
     match halves {
         [None, None, None] => vec![t],

@@ -49,7 +49,7 @@ pub(super) fn under_contour(patch: &Patch, over_mm: f64) -> Vec<f64> {
             t * t * (3.0 - 2.0 * t)
         })
         .collect();
-    // The distance of cells to cells is a staircase; a mean over 3 mm, three times, takes it off the sheet. Cells at the
+    // The distance of cells to cells is a staircase; a mean over some 3 mm, three times, takes it off the sheet. Cells at the
     // rim and beyond stay as they are, so that the implant still meets the bone it knows.
     let half = (1.5 / step_mm).ceil() as i64;
     for _ in 0..3 {

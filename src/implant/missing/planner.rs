@@ -19,9 +19,10 @@ use crate::model::{Defect, Finding, Grid, Mask, Patient, Point, Severity};
 const SEED_REACH_MM: f64 = 10.0;
 /// Depth over which a seed may lie in an opening without being beside it, mm inside the rough form.
 const SHELL_MM: f64 = 8.0;
-/// A region counts for a ray when it holds a voxel of it between these, mm inside and outside of the rough form.
-const REGION_FROM_MM: f64 = -18.0;
-const REGION_TO_MM: f64 = 14.0;
+/// A region counts for a ray when it holds a voxel of it between these, mm inside and outside of the rough form: where
+/// the vault is. What is drawn deeper or farther out says nothing of the rays that lean through it.
+const REGION_FROM_MM: f64 = -8.0;
+const REGION_TO_MM: f64 = 4.0;
 
 /// What a planner says of the case, beside the pipeline.
 #[derive(Clone, Debug, Default)]
