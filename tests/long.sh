@@ -29,6 +29,9 @@ echo "$count mutated files: done"
 # Bone: thin walls at every blur and voxel size; a skull at 0.45 mm.
 once edge cargo test --release --test edge --test edge_skull -- --ignored --nocapture
 
+# Gap and contour against the true edge at 0.5 mm, and what coarser slices cost (docs/slices.md).
+once truth cargo test --release --test implant_truth -- --ignored --nocapture
+
 # Virtual craniectomies: 110 cuts per skull in pieces of ten, so that it goes on where it was stopped; the reports lie in
 # target/long/bench. Some hours on two cores.
 scans=${OSTEOMILL_SCANS:-../shared/scans}

@@ -109,6 +109,10 @@ pub fn table(pipeline: &str, sets: &[&str]) -> Result<(String, PipelineFile), St
     Ok((text, file))
 }
 
+/// Set before a trap's own: forty implants in a few minutes. The head that nothing is wrong with is accepted so, and as
+/// shipped (`tests/demo.rs`).
+const QUICK: [&str; 2] = ["implant.mesh_mm=0.5", "implant.seating_trials=100"];
+
 /// Writes the CT as DICOM with this head's headers, lets `spoil` at the files, and runs the case.
 pub fn run_spoilt(
     head: &Phantom,
@@ -119,7 +123,8 @@ pub fn run_spoilt(
 ) -> Came {
     let start = std::time::Instant::now();
     let spent = || start.elapsed().as_secs_f64();
-    let (text, file) = match table(pipeline, sets) {
+    let sets = [&QUICK[..], sets].concat();
+    let (text, file) = match table(pipeline, &sets) {
         Ok(both) => both,
         Err(why) => return Came::refused(why, spent()),
     };

@@ -111,7 +111,7 @@ impl Marking {
     /// Discs that cover the text: no hole and no screw stands there.
     pub fn discs(&self) -> Vec<([f64; 2], f64)> {
         let [w, h] = self.half_mm();
-        let count = (w / h).ceil().max(1.0);
+        let count = (2.0 * w / h).ceil().max(1.0);
         let r = h.hypot(w / count);
         (0..count as usize).map(|k| (self.at(w * ((2 * k + 1) as f64 / count - 1.0), 0.0), r)).collect()
     }

@@ -12,8 +12,8 @@ const REMAINING_SHARE: f64 = 0.5;
 /// Voxels are asked for up to this many cells beyond the last cell without bone: a wall need not follow the ray.
 const BEYOND_CELLS: f32 = 1.5;
 
-/// Marks the voxels between the completed tables that hold no bone.
-pub(super) fn rasterise(field: &BoneField<'_>, done: &Completed, mask: &mut Mask) {
+/// Cells of the defect: those without bone, and of the rim those that have lost most of it.
+fn open_cells(done: &Completed) -> Vec<bool> {
     let chart = &done.local.chart;
     let open: Vec<bool> = (0..chart.len())
         .map(|at| match done.cells[at] {
@@ -29,8 +29,20 @@ pub(super) fn rasterise(field: &BoneField<'_>, done: &Completed, mask: &mut Mask
     // Rim cells count only where they hang on the hole.
     let to_missing = chart.distance_cells(&done.missing);
     let of_planner = |at: usize| done.local.allowed.as_ref().is_none_or(|allowed| allowed[at]);
-    let open: Vec<bool> =
-        (0..chart.len()).map(|at| open[at] && to_missing[at] <= 8.0 && of_planner(at)).collect();
+    (0..chart.len()).map(|at| open[at] && to_missing[at] <= 8.0 && of_planner(at)).collect()
+}
+
+/// Area of those cells on the completed outer surface, mm².
+pub(super) fn open_area_mm2(done: &Completed) -> f64 {
+    let chart = &done.local.chart;
+    let open = open_cells(done);
+    (0..chart.len()).filter(|&at| open[at]).map(|at| chart.area_mm2(&done.outer_mm, at)).sum()
+}
+
+/// Marks the voxels between the completed tables that hold no bone.
+pub(super) fn rasterise(field: &BoneField<'_>, done: &Completed, mask: &mut Mask) {
+    let chart = &done.local.chart;
+    let open = open_cells(done);
     let to_open = chart.distance_cells(&open);
     let grid = mask.grid.clone();
     let slab = grid.dims[0] * grid.dims[1];

@@ -149,8 +149,9 @@ pub fn reconstruct_planned(
     let Found { map, zone, fitted, mut detected } = find(&field, bone, params, watch)?;
     let region = planner.region(&volume.grid)?;
     planner.overrule(&map, &zone, region.as_ref(), params, &mut detected)?;
-    let near_defect = detect::near(&map, &detected.defects, MIRROR_CLEAR_MM);
+    let near_defect = near_holes(&map, &detected);
     let skull = Skull { field: &field, map: &map, zone: &zone, mirror: fitted.mirror, near_defect, region };
+    confirm(&skull, planner, &mut detected, params);
     watch.progress(2, 3);
 
     let mut mask = Mask::empty(volume.grid.clone());
@@ -218,10 +219,11 @@ pub fn fill_each_way(
     leave: &[Vector3<f64>],
 ) -> Result<Vec<Vec<Variant>>, MissingError> {
     let field = field(volume, bone, params)?;
-    let Found { map, zone, fitted, detected } = find(&field, bone, params, &Silent)?;
-    let near_defect = detect::near(&map, &detected.defects, MIRROR_CLEAR_MM);
+    let Found { map, zone, fitted, mut detected } = find(&field, bone, params, &Silent)?;
+    let near_defect = near_holes(&map, &detected);
     let skull =
         Skull { field: &field, map: &map, zone: &zone, mirror: fitted.mirror, near_defect, region: None };
+    confirm(&skull, &Planner::default(), &mut detected, params);
     let mut mask = Mask::empty(volume.grid.clone());
     let mut all = Vec::new();
     for hole in &detected.defects {
@@ -303,6 +305,32 @@ impl Vault {
     pub fn rough_radius_mm(&self, direction: Vector3<f64>) -> f64 {
         self.map.form.radius_mm(direction)
     }
+}
+
+fn near_holes(map: &VaultMap, detected: &detect::Detected) -> Vec<bool> {
+    let all: Vec<detect::Hole> = detected.defects.iter().chain(&detected.narrow).cloned().collect();
+    detect::near(map, &all, MIRROR_CLEAR_MM)
+}
+
+/// Fills the narrow holes to see how large they are: defects, unless the planner has named others, or small holes.
+fn confirm(skull: &Skull<'_>, planner: &Planner, detected: &mut detect::Detected, params: &MissingParams) {
+    let named = planner.defect_seed.is_some() || planner.region.is_some();
+    for hole in std::mem::take(&mut detected.narrow) {
+        if named && detected.defects.iter().any(|d| d.cells.iter().any(|at| hole.cells.contains(at))) {
+            continue;
+        }
+        let done = complete::fill(&complete::prepare(skull, &hole, params), Method::Osteomill, None);
+        let area_mm2 = fillmask::open_area_mm2(&done);
+        let place = skull.map.chart.centre + hole.axis * skull.map.form.radius_mm(hole.axis);
+        if area_mm2 < params.defect_area_mm2_min() {
+            detected.findings.push(detect::small_hole(area_mm2, place, params));
+        } else if named {
+            detected.findings.push(planner::left_out(area_mm2, place, params));
+        } else {
+            detected.defects.push(hole);
+        }
+    }
+    detected.defects.sort_by(|a, b| b.area_mm2.total_cmp(&a.area_mm2));
 }
 
 /// What detection found.

@@ -248,19 +248,23 @@ fn report(map: &VaultMap, named: &[Hole], params: &MissingParams, detected: &mut
         if named.iter().any(|hole| hole.cells.iter().any(|at| left.cells.contains(at))) {
             continue;
         }
-        detected.findings.push(
-            Finding::new(
-                "defect-left-out",
-                Severity::Review,
-                format!(
-                    "a defect of {:.1} cm2 that the rules found is not the one the planner names and is not filled",
-                    left.area_mm2 / 100.0
-                ),
-            )
-            .measured(left.area_mm2 / 100.0, params.defect_area_mm2_min() / 100.0, "cm2")
-            .at(place(left)),
-        );
+        let [x, y, z] = place(left);
+        detected.findings.push(left_out(left.area_mm2, Vector3::new(x, y, z), params));
     }
+}
+
+/// A defect that the rules found and the planner did not name.
+pub(super) fn left_out(area_mm2: f64, place: Vector3<f64>, params: &MissingParams) -> Finding {
+    Finding::new(
+        "defect-left-out",
+        Severity::Review,
+        format!(
+            "a defect of {:.1} cm2 that the rules found is not the one the planner names and is not filled",
+            area_mm2 / 100.0
+        ),
+    )
+    .measured(area_mm2 / 100.0, params.defect_area_mm2_min() / 100.0, "cm2")
+    .at([place.x, place.y, place.z])
 }
 
 /// Holds the side that was stated against the sides that were found.

@@ -32,7 +32,9 @@ pub(super) fn describe(skull: &Skull<'_>, done: &Completed) -> Defect {
         sigmas.push(done.sigma_mm[at]);
         let apart_mm = (done.outer_mm[at] - done.mirror_mm[at]).abs();
         if apart_mm.is_finite() {
-            mirrored.push((apart_mm, apart_mm <= SIGMAS_90 * done.sigma_mm[at], cell_mm2));
+            // Along the ray it is farther than across the surface, where that leans from the ray.
+            let across_mm = apart_mm * square_share(done, at);
+            mirrored.push((across_mm, apart_mm <= SIGMAS_90 * done.sigma_mm[at], cell_mm2));
         }
     }
     sigmas.sort_by(f64::total_cmp);
@@ -59,6 +61,19 @@ pub(super) fn describe(skull: &Skull<'_>, done: &Completed) -> Defect {
         guide_outer: done.outer_lesson.name.clone(),
         guide_inner: done.inner_lesson.name.clone(),
     }
+}
+
+/// Cosine of the angle between a cell's ray and the completed outer surface's normal.
+fn square_share(done: &Completed, at: usize) -> f64 {
+    let n = done.local.chart.n;
+    let (a, b) = (at % n, at / n);
+    if a == 0 || b == 0 || a + 1 == n || b + 1 == n {
+        return 1.0;
+    }
+    let r = &done.outer_mm;
+    let across = 2.0 * done.local.chart.step_rad * r[at];
+    let slope = [(r[at + 1] - r[at - 1]) / across, (r[at + n] - r[at - n]) / across];
+    1.0 / (1.0 + slope[0] * slope[0] + slope[1] * slope[1]).sqrt()
 }
 
 /// Side and bone, by direction from the vault's centre. The borders are those of an average skull.

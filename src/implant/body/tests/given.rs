@@ -15,7 +15,7 @@ fn the_marking_reads_from_its_own_face_with_the_crown_up_and_no_hole_in_it() {
     let m = implant.facts.marking.as_ref().expect("a plate of 7 cm² has room for letters of 2 mm");
     // The hole looks forward by more than 60° (its axis has −0.56 of +y), so the outer face is spared.
     assert_eq!((m.face.as_str(), m.arrow.as_str()), ("inner", "cranial"));
-    assert_eq!(m.lines, ["012345", "6789AB", "M ^ IN"]);
+    assert_eq!(m.lines, ["012345", "6789AB", "R ^ IN"]);
     let (up, right, out) = (m.up_lps.v(), m.right_lps.v(), implant.facts.insertion_axis_lps.v());
     assert!(up.z > 0.5 && up.dot(&right).abs() < 1e-9);
     assert!(right.cross(&up).dot(&out) < -0.999, "whoever looks at the inner face reads it");
