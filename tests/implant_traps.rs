@@ -80,7 +80,8 @@ fn edited_with(
 
 /// The middle of the demo's defect.
 fn middle() -> Point<Patient> {
-    demo().0.defect_centroid().expect("the demo has a defect")
+    static MIDDLE: OnceLock<Point<Patient>> = OnceLock::new();
+    *MIDDLE.get_or_init(|| demo().0.defect_centroid().expect("the demo has a defect"))
 }
 
 /// A place as seen in the head's mirror.
