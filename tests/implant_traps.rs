@@ -159,7 +159,8 @@ fn peek_milled_as_thin_as_titanium_is_stopped() {
 
 #[test]
 fn a_gap_beyond_the_envelope_is_stopped() {
-    run(&demo().0, &demo().1, PEEK, &["implant.gap_mm=2.0"]).is_held_by("envelope", Severity::Stop);
+    run(&demo().0, &demo().1, PEEK, &["implant.gap_mm=2.0", "implant.ear_length_mm=11.0"])
+        .is_held_by("envelope", Severity::Stop);
 }
 
 #[test]
