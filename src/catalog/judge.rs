@@ -14,7 +14,7 @@ use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
 
 /// The job as the judge gets it: through its text, like any other shop's.
-fn job_from_text(plan: &Plan, programs: &[Program]) -> Result<Job, StageFailure> {
+pub(super) fn job_from_text(plan: &Plan, programs: &[Program]) -> Result<Job, StageFailure> {
     let text = toml::to_string_pretty(&job_of(plan, programs)).map_err(failed(FailureKind::Refused))?;
     toml::from_str(&text).map_err(failed(FailureKind::Refused))
 }
@@ -111,21 +111,30 @@ impl Work for InspectStage {
             };
             let inspection = inspect(&implant.mesh, milled, &job, Some(fit), &self.0, watch)
                 .map_err(failed(FailureKind::Refused))?;
-            let folder = format!("part-{}/inspection", implant.number);
-            outputs.add(format!("{folder}/inspection.json"), json_bytes(&inspection.facts));
-            let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
-            let deviation_mm: Vec<f64> =
-                inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
-            let tolerance_mm = inspection.facts.surface.tolerance_mm;
-            let rgb: Vec<[u8; 3]> = deviation_mm
-                .iter()
-                .map(|&d| deviation_colour(d, tolerance_mm).map(|c| (c * 255.0).round() as u8))
-                .collect();
-            let ply = formats::ply::ply_bytes(&in_patient, &rgb, &deviation_mm)
-                .map_err(failed(FailureKind::Refused))?;
-            outputs.add(format!("{folder}/deviation.ply"), ply);
+            add_inspection(implant, &inspection, outputs)?;
             all.push(Some(inspection));
         }
         Ok(all)
     }
+}
+
+/// Figures and map of one part among the outputs.
+pub(super) fn add_inspection(
+    implant: &Implant,
+    inspection: &Inspection,
+    outputs: &mut Outputs,
+) -> Result<(), StageFailure> {
+    let folder = format!("part-{}/inspection", implant.number);
+    outputs.add(format!("{folder}/inspection.json"), json_bytes(&inspection.facts));
+    let in_patient = implant.mesh.moved(&implant.part_from_patient.inverse());
+    let deviation_mm: Vec<f64> = inspection.vertex_deviation_mm.iter().map(|&d| f64::from(d)).collect();
+    let tolerance_mm = inspection.facts.surface.tolerance_mm;
+    let rgb: Vec<[u8; 3]> = deviation_mm
+        .iter()
+        .map(|&d| deviation_colour(d, tolerance_mm).map(|c| (c * 255.0).round() as u8))
+        .collect();
+    let ply =
+        formats::ply::ply_bytes(&in_patient, &rgb, &deviation_mm).map_err(failed(FailureKind::Refused))?;
+    outputs.add(format!("{folder}/deviation.ply"), ply);
+    Ok(())
 }

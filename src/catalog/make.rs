@@ -154,29 +154,42 @@ impl Work for PostStage {
         let implants: &Vec<Implant> = board.get("implant");
         let plans: &Vec<Plan> = board.get("plan");
         let operations: &Vec<Vec<Operation>> = board.get("toolpath");
-        let mut all = Vec::new();
-        for ((implant, plan), operations) in implants.iter().zip(plans).zip(operations) {
-            if operations.is_empty() {
-                all.push(Vec::new());
-                continue;
-            }
-            let title = format!("{} part {}", scan.facts.pseudonym, implant.number);
-            let programs = write_programs(operations, plan, &title, self.approved)
-                .map_err(failed(FailureKind::Refused))?;
-            let folder = format!("part-{}/program", implant.number);
-            for program in &programs {
-                outputs.add(format!("{folder}/{}", program.file), program.text.clone().into_bytes());
-            }
-            let job = job_of(plan, &programs);
-            let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
-            outputs.add(format!("{folder}/job.toml"), text.into_bytes());
-            outputs
-                .add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
-            let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, self.approved)
-                .map_err(failed(FailureKind::Refused))?;
-            outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
-            all.push(programs);
-        }
-        Ok(all)
+        implants
+            .iter()
+            .zip(plans)
+            .zip(operations)
+            .map(|((implant, plan), operations)| {
+                programs_of(&scan.facts.pseudonym, implant, plan, operations, self.approved, outputs)
+            })
+            .collect()
     }
+}
+
+/// The programs of one part, with job, tools and sheet among the outputs; none for a part that the review stopped.
+pub(super) fn programs_of(
+    pseudonym: &str,
+    implant: &Implant,
+    plan: &Plan,
+    operations: &[Operation],
+    approved: bool,
+    outputs: &mut Outputs,
+) -> Result<Vec<Program>, StageFailure> {
+    if operations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let title = format!("{pseudonym} part {}", implant.number);
+    let programs =
+        write_programs(operations, plan, &title, approved).map_err(failed(FailureKind::Refused))?;
+    let folder = format!("part-{}/program", implant.number);
+    for program in &programs {
+        outputs.add(format!("{folder}/{}", program.file), program.text.clone().into_bytes());
+    }
+    let job = job_of(plan, &programs);
+    let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
+    outputs.add(format!("{folder}/job.toml"), text.into_bytes());
+    outputs.add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
+    let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, approved)
+        .map_err(failed(FailureKind::Refused))?;
+    outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
+    Ok(programs)
 }

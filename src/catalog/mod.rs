@@ -2,6 +2,7 @@
 //!
 //! Here and nowhere else a stage's room, its parameters, its nouns and its files meet.
 
+mod design;
 mod imaging;
 mod judge;
 mod make;
@@ -10,6 +11,7 @@ mod record;
 mod settings;
 mod work;
 
+pub use design::{PartInputs, part_chain};
 pub use settings::{CatalogError, PipelineFile, ShopTexts};
 pub use work::json_bytes;
 

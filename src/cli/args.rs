@@ -31,8 +31,35 @@ pub enum Command {
     /// How well missing bone is completed where the truth is known.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Any closed mesh: plan, review, programs, milling, inspection.
+    Mill(Mill),
     /// Mills programs from whatever CAM in simulation and judges them.
     Simulate(Simulate),
+}
+
+/// Arguments of `mill`.
+#[derive(Args, Debug)]
+pub struct Mill {
+    /// The part: one closed body, STL in mm.
+    pub design: PathBuf,
+    /// Pipeline file, for example pipelines/part-titanium.toml.
+    #[arg(long)]
+    pub pipeline: PathBuf,
+    /// Folder for its records; made when missing.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Change one value of the pipeline: stage.key=value.
+    #[arg(long = "set", value_name = "STAGE.KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Stop after this stage.
+    #[arg(long, value_name = "STAGE")]
+    pub until: Option<String>,
+    /// Number of threads; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `demo`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use crate::catalog::{CaseInputs, PipelineFile, chain};
-use crate::pipeline::{RunSettings, run as run_stages, write_ledger};
+use crate::pipeline::{RunSettings, Stage, run as run_stages, write_ledger};
 use crate::record::{CaseVerdict, provenance_statement};
 use crate::scan::companions;
 use crate::store::{CaseInput, digest_bytes, digest_input, lock_case, write_whole};
@@ -135,6 +135,29 @@ pub fn run_case(
         approved: false,
     };
     let stages = chain(file, &inputs)?;
+    let files_given = [("mask", mask), ("region", region), ("resection", resection), ("implant", implant)]
+        .into_iter()
+        .filter_map(|(kind, file)| Some(CaseInput { kind: kind.into(), files: 1, sha256: file?.1 }));
+    let typed_given = [seed, plane].into_iter().flatten().map(|(kind, sha256)| CaseInput {
+        kind: kind.into(),
+        files: 0,
+        sha256,
+    });
+    let given = std::iter::once(CaseInput { kind: "scan".into(), files, sha256: scan_sha256 })
+        .chain(files_given)
+        .chain(typed_given)
+        .collect();
+    carry_out(out, &file.name, &stages, given, until)
+}
+
+/// Runs stages in a folder that is locked, and writes its ledger and provenance.
+pub fn carry_out(
+    out: &Path,
+    pipeline: &str,
+    stages: &[Box<dyn Stage>],
+    mut given: Vec<CaseInput>,
+    until: Option<&str>,
+) -> Result<CaseResult, Ended> {
     if let Some(until) = until
         && !stages.iter().any(|s| s.id() == until)
     {
@@ -146,26 +169,15 @@ pub fn run_case(
     }
     let text = serde_json::to_string(&stages.iter().map(|s| s.parameters()).collect::<Vec<_>>())
         .expect("parameters are plain data");
-    let files_given = [("mask", mask), ("region", region), ("resection", resection), ("implant", implant)]
-        .into_iter()
-        .filter_map(|(kind, file)| Some(CaseInput { kind: kind.into(), files: 1, sha256: file?.1 }));
-    let typed_given = [seed, plane].into_iter().flatten().map(|(kind, sha256)| CaseInput {
-        kind: kind.into(),
-        files: 0,
-        sha256,
-    });
+    given.push(CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) });
     let settings = RunSettings {
         case: out,
-        pipeline: file.name.clone(),
-        inputs: std::iter::once(CaseInput { kind: "scan".into(), files, sha256: scan_sha256 })
-            .chain(files_given)
-            .chain(typed_given)
-            .chain([CaseInput { kind: "parameters".into(), files: 1, sha256: digest_bytes(text.as_bytes()) }])
-            .collect(),
+        pipeline: pipeline.to_owned(),
+        inputs: given,
         until: until.map(str::to_owned),
         watch: &watch,
     };
-    let mut outcome = run_stages(&stages, &settings)?;
+    let mut outcome = run_stages(stages, &settings)?;
     let mut result = CaseResult {
         schema: "osteomill.result/1".into(),
         exit_code: exit::ACCEPT,

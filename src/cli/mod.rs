@@ -10,6 +10,7 @@ mod batch;
 mod bench;
 mod case;
 mod demo;
+mod mill;
 mod progress;
 mod result;
 mod simulate;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         args::Command::Batch(a) => batch::batch(&a),
         args::Command::Scan(a) => study::scan(&a),
         args::Command::Bench(a) => bench::bench(&a),
+        args::Command::Mill(a) => mill::mill(&a),
         args::Command::Simulate(a) => simulate::simulate(&a),
     };
     match code {

@@ -9,5 +9,6 @@ pub mod nets;
 pub mod outline;
 pub mod pages;
 pub mod random;
+pub mod visibility;
 
 pub use bvh::{Bvh, Hit, Nearest};

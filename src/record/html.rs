@@ -13,14 +13,14 @@ use super::{CaseVerdict, Evidence, deviation, pictures, slices};
 
 /// A picture as the template reads it.
 #[derive(Serialize)]
-struct Figure {
+pub(super) struct Figure {
     caption: String,
     left: String,
     right: String,
     data: String,
 }
 
-fn figure(caption: impl Into<String>, sides: Option<(char, char)>, picture: &Picture) -> Figure {
+pub(super) fn figure(caption: impl Into<String>, sides: Option<(char, char)>, picture: &Picture) -> Figure {
     let bytes = png::png_bytes(&picture.rgb, picture.width as u32, picture.height as u32)
         .expect("a picture has three bytes a pixel");
     let (left, right) = sides.map_or((String::new(), String::new()), |(l, r)| (l.to_string(), r.to_string()));
@@ -53,6 +53,19 @@ fn json<T: Serialize>(value: &T) -> serde_json::Value {
     serde_json::to_value(value).expect("facts are plain data")
 }
 
+/// The pages and the style they share.
+pub(super) fn pages() -> Environment<'static> {
+    let mut env = Environment::new();
+    for (name, text) in [
+        ("report.html", include_str!("report.html")),
+        ("part.html", include_str!("part.html")),
+        ("report.css", include_str!("report.css")),
+    ] {
+        env.add_template(name, text).expect("the templates are part of the program");
+    }
+    env
+}
+
 /// The report; self-contained, no network, no script.
 pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
     let in_patient: Vec<Mesh<Patient>> =
@@ -74,9 +87,7 @@ pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
         })
         .unwrap_or_default();
     let numbers: Vec<(String, String)> = verdict.numbers.iter().map(|n| (n.name.clone(), n.text())).collect();
-    let mut env = Environment::new();
-    env.add_template("report.html", include_str!("report.html"))
-        .expect("the template is part of the program");
+    let env = pages();
     env.get_template("report.html")
         .and_then(|t| {
             t.render(Serde(serde_json::json!({

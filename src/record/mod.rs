@@ -13,6 +13,7 @@
 
 mod deviation;
 mod first_article;
+mod given;
 mod html;
 mod pdf;
 mod pictures;
@@ -24,6 +25,7 @@ mod verdict;
 
 pub use deviation::colour_of as deviation_colour;
 pub use first_article::{FirstArticle, NonConformance, first_article, non_conformance};
+pub use given::{PartEvidence, judge_part, part_html};
 pub use html::report_html;
 pub use pdf::report_pdf;
 pub use statement::provenance_statement;

@@ -56,7 +56,7 @@ impl CaseVerdict {
     }
 }
 
-fn rank(v: Verdict) -> u8 {
+pub(super) fn rank(v: Verdict) -> u8 {
     match v {
         Verdict::None => 0,
         Verdict::Accept => 1,
@@ -67,7 +67,7 @@ fn rank(v: Verdict) -> u8 {
 
 /// Findings that ask for a person, as verdict and reason. A `change` of the scan counts as well: a scan that is
 /// readable but unfit is drawn and never accepted.
-fn asks(finding: &Finding, from_scan: bool) -> Option<(Verdict, String)> {
+pub(super) fn asks(finding: &Finding, from_scan: bool) -> Option<(Verdict, String)> {
     let verdict = match finding.severity {
         Severity::Stop => Verdict::Reject,
         Severity::Review => Verdict::Review,
