@@ -1,0 +1,144 @@
+//! What may stand between the samples.
+//!
+//! The distance `f` to one convex cutter of least radius r is bounded along a facet by
+//! `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample, and never by more than δ; the deviation is
+//! the least over all cutters, so it lies below. Where that bound is above what was found, the facet is measured again
+//! in halves until it is not, or a piece is as small as [`SMALLEST_MM`]: beside sharp edges the bound is δ itself.
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+
+use crate::model::{Mesh, Part};
+
+use super::samples::Sample;
+use super::surface::REACH_MM;
+use super::sweep::{Near, Sweep};
+use super::witness::Witnesses;
+
+/// The bound is brought this near to the most that was found, mm.
+const NEAR_ENOUGH_MM: f64 = 0.001;
+/// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
+const SMALLEST_MM: f64 = 0.002;
+
+/// A place that was found between the samples to stand out more than any of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    pub p_mm: [f64; 3],
+    pub deviation_mm: f64,
+    pub area_mm2: f64,
+    pub index: Option<u32>,
+}
+
+/// The most that samples and what was looked at between them show, and the bound on what no look has seen, clear of
+/// tab witnesses.
+#[derive(Clone, Debug, Default)]
+pub struct Between {
+    /// Most material left on, clear of tab witnesses, mm.
+    pub most_mm: f64,
+    /// Deepest gouge there, mm; negative.
+    pub least_mm: f64,
+    /// By how much `most_mm` may be exceeded, mm.
+    pub hidden_mm: f64,
+    /// Places beyond the tolerance that no sample showed.
+    pub beyond: Vec<Found>,
+}
+
+/// A piece of a facet: corners and area.
+type Piece = ([Vector3<f64>; 3], f64);
+
+/// Looks between the samples of the design.
+pub fn between(
+    design: &Mesh<Part>,
+    sweep: &Sweep,
+    samples: &[Sample],
+    near: &[Near],
+    witnesses: &Witnesses,
+    tolerance_mm: f64,
+) -> Between {
+    let clear = |p: [f64; 3]| !witnesses.near(p);
+    let (mut most, mut least) = (f64::NEG_INFINITY, f64::INFINITY);
+    for (s, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
+        (most, least) = (most.max(n.distance_mm), least.min(n.distance_mm));
+    }
+    if !most.is_finite() {
+        return Between::default();
+    }
+    // Fixed before any facet is looked at again, so that the order of looking decides nothing.
+    let target = most.max(0.0) + NEAR_ENOUGH_MM;
+    let bound = |p: [f64; 3], normal: &Vector3<f64>, covers_mm: f64, n: &Near| {
+        n.distance_mm
+            + n.index.map_or(covers_mm, |index| {
+                let (g, r) = sweep.gradient(p, index);
+                let along = (g - normal * g.dot(normal)).norm();
+                let curved = if r > 0.0 { covers_mm / (2.0 * r) } else { 1.0 };
+                covers_mm * (along + curved).min(1.0)
+            })
+    };
+    let mut again: Vec<(u32, Option<u32>)> = samples
+        .par_iter()
+        .zip(near)
+        .filter(|(s, n)| clear(s.p_mm) && bound(s.p_mm, &s.normal.into(), s.covers_mm, n) > target)
+        .map(|(s, n)| (s.triangle, n.index))
+        .collect();
+    again.dedup_by_key(|a| a.0);
+    let looked: Vec<Between> = again
+        .par_iter()
+        .map(|&(t, hint)| {
+            let normal = design.normal(t as usize);
+            let mut out =
+                Between { most_mm: f64::NEG_INFINITY, hidden_mm: f64::NEG_INFINITY, ..Between::default() };
+            let mut hint = hint;
+            let mut pieces: Vec<Piece> =
+                vec![(design.corners(t as usize), design.triangle_area_mm2(t as usize))];
+            while let Some((corners, area_mm2)) = pieces.pop() {
+                let [a, b, c] = corners;
+                let middle = (a + b + c) / 3.0;
+                let p: [f64; 3] = middle.into();
+                let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
+                let n = sweep.nearest(p, REACH_MM, hint);
+                hint = n.index.or(hint);
+                let up_to = bound(p, &normal, covers_mm, &n);
+                if up_to > target && covers_mm > SMALLEST_MM {
+                    pieces.extend(halves(corners, area_mm2));
+                    continue;
+                }
+                if !clear(p) {
+                    continue;
+                }
+                out.most_mm = out.most_mm.max(n.distance_mm);
+                out.hidden_mm = out.hidden_mm.max(up_to);
+                if n.distance_mm > tolerance_mm {
+                    out.beyond.push(Found {
+                        p_mm: p,
+                        deviation_mm: n.distance_mm,
+                        area_mm2,
+                        index: n.index,
+                    });
+                }
+            }
+            out
+        })
+        .collect();
+    let mut all = Between { most_mm: most, least_mm: least, hidden_mm: target, beyond: Vec::new() };
+    for l in looked {
+        all.most_mm = all.most_mm.max(l.most_mm);
+        all.hidden_mm = all.hidden_mm.max(l.hidden_mm);
+        all.beyond.extend(l.beyond);
+    }
+    all.hidden_mm -= all.most_mm;
+    all
+}
+
+/// Across the longest edge.
+fn halves([a, b, c]: [Vector3<f64>; 3], area_mm2: f64) -> [Piece; 2] {
+    let (ab, bc, ca) = ((b - a).norm(), (c - b).norm(), (a - c).norm());
+    let [a, b, c] = if ab >= bc && ab >= ca {
+        [a, b, c]
+    } else if bc >= ca {
+        [b, c, a]
+    } else {
+        [c, a, b]
+    };
+    let half = (a + b) / 2.0;
+    [([half, b, c], 0.5 * area_mm2), ([a, half, c], 0.5 * area_mm2)]
+}

@@ -1,0 +1,220 @@
+//! `mill`: parts that formulas make, from their mesh to their inspection.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+use std::process::Command;
+
+use osteomill::formats::stl;
+use osteomill::model::{Mesh, Patient};
+
+/// A closed body of rings of `n` corners each, with a middle at either end.
+fn lofted(rings: &[Vec<[f64; 3]>]) -> Mesh<Patient> {
+    let n = rings[0].len();
+    let mut vertices: Vec<[f64; 3]> = rings.concat();
+    let middle = |ring: &[[f64; 3]]| -> [f64; 3] {
+        std::array::from_fn(|a| ring.iter().map(|p| p[a]).sum::<f64>() / ring.len() as f64)
+    };
+    let (first, last) = (vertices.len() as u32, vertices.len() as u32 + 1);
+    vertices.extend([middle(&rings[0]), middle(&rings[rings.len() - 1])]);
+    let at = |ring: usize, k: usize| (ring * n + k % n) as u32;
+    let mut triangles = Vec::new();
+    for k in 0..n {
+        triangles.push([first, at(0, k + 1), at(0, k)]);
+        triangles.push([last, at(rings.len() - 1, k), at(rings.len() - 1, k + 1)]);
+        for ring in 0..rings.len() - 1 {
+            let (a, b, c, d) = (at(ring, k), at(ring, k + 1), at(ring + 1, k), at(ring + 1, k + 1));
+            triangles.extend([[a, b, d], [a, d, c]]);
+        }
+    }
+    let mesh = Mesh::<Patient>::new(vertices, triangles);
+    assert!(mesh.is_closed_two_manifold(), "{:?}", mesh.edge_census());
+    if mesh.volume_mm3() < 0.0 {
+        return Mesh::new(mesh.vertices, mesh.triangles.iter().map(|&[a, b, c]| [a, c, b]).collect());
+    }
+    mesh
+}
+
+/// A tapered stem: ellipses of 12 by 9 mm down to 6 by 5 along a bow of 90 mm radius, 60 mm long, ends rounded off.
+fn stem() -> Mesh<Patient> {
+    let rings: Vec<Vec<[f64; 3]>> = (0..=120)
+        .map(|k| {
+            let s = f64::from(k) / 120.0;
+            let turn = (s - 0.5) * 60.0 / 90.0;
+            // Ends: quarter circles of 3 mm along the stem.
+            let from_end = (60.0 * s).min(60.0 * (1.0 - s));
+            let round =
+                if from_end < 3.0 { (1.0 - (1.0 - from_end / 3.0).powi(2)).sqrt().max(0.15) } else { 1.0 };
+            let (a, b) = (round * (6.0 - 3.0 * s), round * (4.5 - 2.0 * s));
+            (0..96)
+                .map(|m| {
+                    let t = TAU * f64::from(m) / 96.0;
+                    let r = 90.0 + a * t.cos();
+                    [r * turn.sin(), r * turn.cos() - 90.0, b * t.sin()]
+                })
+                .collect()
+        })
+        .collect();
+    lofted(&rings)
+}
+
+/// A bone plate: 50 by 14 mm, 3 mm thick, bent to 60 mm radius across its length, edges and ends round, tilted in space.
+fn plate() -> Mesh<Patient> {
+    // Superellipses as outline and as section: no sharp edge anywhere. Rings from the middle of one face, over the rim,
+    // to the middle of the other.
+    let power = |v: f64, e: f64| v.signum() * v.abs().powf(e);
+    let rings: Vec<Vec<[f64; 3]>> = (1..120)
+        .map(|k| {
+            let along = f64::from(k) / 60.0;
+            let (share, side) = if k <= 60 { (along, -1.0) } else { (2.0 - along, 1.0) };
+            let up = side * (1.0 - share.powi(8)).sqrt();
+            (0..240)
+                .map(|m| {
+                    let t = TAU * f64::from(m) / 240.0;
+                    let x = 25.0 * power(t.cos(), 0.6) * share;
+                    let y = 7.0 * power(t.sin(), 0.6) * share;
+                    let z = 1.5 * power(up, 0.7) + (60f64.powi(2) - x * x).sqrt() - 60.0;
+                    // Turned by 40 degrees about x: the tool's axis is to be found.
+                    let (c, s) = (40f64.to_radians().cos(), 40f64.to_radians().sin());
+                    [x, c * y - s * z, s * y + c * z]
+                })
+                .collect()
+        })
+        .collect();
+    lofted(&rings)
+}
+
+/// A bottle: its cavity is wider than its neck, so no line from outside meets all of its wall.
+fn bottle() -> Mesh<Patient> {
+    // Radius and height, outside up, over the lip, down the neck, and along the cavity to its floor.
+    let profile: [[f64; 2]; 9] = [
+        [4.0, 0.0],
+        [12.0, 2.0],
+        [12.0, 18.0],
+        [7.0, 22.0],
+        [4.0, 22.0],
+        [4.0, 19.0],
+        [9.0, 16.0],
+        [9.0, 4.0],
+        [2.0, 3.0],
+    ];
+    let rings: Vec<Vec<[f64; 3]>> = profile
+        .iter()
+        .map(|[r, z]| {
+            (0..96)
+                .map(|m| {
+                    let t = TAU * f64::from(m) / 96.0;
+                    [r * t.cos(), r * t.sin(), *z]
+                })
+                .collect()
+        })
+        .collect();
+    lofted(&rings)
+}
+
+struct Came {
+    code: i32,
+    result: serde_json::Value,
+    stderr: String,
+}
+
+fn mill(name: &str, mesh: &Mesh<Patient>, folder: &Path, more: &[&str]) -> Came {
+    let design = folder.join(format!("{name}.stl"));
+    std::fs::write(&design, stl::stl_bytes(mesh)).expect("writable");
+    run(&design, &folder.join(name), more)
+}
+
+fn run(design: &Path, out: &Path, more: &[&str]) -> Came {
+    let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/part-titanium.toml");
+    let done = Command::new(env!("CARGO_BIN_EXE_osteomill"))
+        .arg("mill")
+        .arg(design)
+        .arg("--pipeline")
+        .arg(pipeline)
+        .arg("--out")
+        .arg(out)
+        .arg("--json")
+        .args(more)
+        .output()
+        .expect("the program runs");
+    Came {
+        code: done.status.code().expect("it ended by itself"),
+        result: serde_json::from_slice(&done.stdout).unwrap_or(serde_json::Value::Null),
+        stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+    }
+}
+
+fn read(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON")
+}
+
+#[test]
+fn a_stem_and_a_plate_are_milled_to_tolerance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, mesh) in [("stem", stem()), ("plate", plate())] {
+        let came = mill(name, &mesh, folder.path(), &[]);
+        println!("{name}: {} {:#}", came.code, came.result["reasons"]);
+        let part = folder.path().join(name).join("part-1");
+        let inspection = read(&part.join("inspection/inspection.json"));
+        let surface = &inspection["surface"];
+        println!("{name}: {:#} excluded {}", surface["deviation_mm"], surface["excluded_mm2"]);
+        assert_eq!(came.code, 0, "{}", came.stderr);
+        assert_eq!(came.result["verdict"], "accept");
+        assert!(surface["deviation_mm"]["min"].as_f64().expect("a number") > -0.0254);
+        assert_eq!(surface["fraction_within_tolerance"], 1.0);
+        let report =
+            std::fs::read_to_string(folder.path().join(name).join("report/report.html")).expect("a report");
+        assert!(report.contains("data:image/png") && report.contains("accept"));
+        // The design as given back is the design as given.
+        let bytes = std::fs::read(part.join("implant.stl")).expect("written");
+        let back: Mesh<Patient> = stl::read_stl(&bytes).expect("STL").mesh;
+        assert!((back.volume_mm3() / mesh.volume_mm3() - 1.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn the_plates_axis_is_found_although_it_lies_aslant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let came = mill("plate", &plate(), folder.path(), &["--until", "plan"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let facts = read(&folder.path().join("plate/part-1/implant.json"));
+    let axis: Vec<f64> = serde_json::from_value(facts["insertion_axis_lps"].clone()).expect("a direction");
+    let (c, s) = (40f64.to_radians().cos(), 40f64.to_radians().sin());
+    let along = axis[1] * -s + axis[2] * c;
+    // 2,000 axes lie some 3 degrees apart.
+    assert!(along.abs() > 4f64.to_radians().cos(), "{axis:?}");
+    assert_eq!(facts["watertight"], true);
+}
+
+#[test]
+fn what_no_two_sides_see_is_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let came = mill("bottle", &bottle(), folder.path(), &[]);
+    println!("{} {:#} {}", came.code, came.result["reasons"], came.stderr);
+    assert_eq!(came.code, 5, "{}", came.stderr);
+    assert_eq!(came.result["verdict"], "reject");
+    let reasons = came.result["reasons"].to_string();
+    assert!(reasons.contains("undercut: "), "{reasons}");
+    assert!(!folder.path().join("bottle/part-1/program/op10.ngc").exists());
+}
+
+#[test]
+fn what_is_no_part_is_refused_and_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = stem();
+    let open = Mesh::<Patient>::new(whole.vertices.clone(), whole.triangles[1..].to_vec());
+    let inches = Mesh::<Patient>::new(
+        whole.vertices.iter().map(|v| v.map(|x| x / 254.0)).collect(),
+        whole.triangles.clone(),
+    );
+    for (name, mesh, says) in [("open", &open, "3 open edges"), ("inches", &inches, "is it in millimetres")] {
+        let came = mill(name, mesh, folder.path(), &[]);
+        let said = format!("{} {}", came.stderr, came.result);
+        assert_eq!(came.code, 1, "{said}");
+        assert!(said.contains(says), "{said}");
+        assert!(!folder.path().join(name).join("part-1").exists());
+    }
+    let text = folder.path().join("no.stl");
+    std::fs::write(&text, "this is no mesh").expect("writable");
+    assert_eq!(run(&text, &folder.path().join("no"), &[]).code, 1);
+    assert_eq!(run(&folder.path().join("nowhere.stl"), &folder.path().join("nowhere"), &[]).code, 1);
+}
