@@ -26,7 +26,7 @@ impl RecordStage {
 
 impl Work for RecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &[
         "scan",
         "bone",

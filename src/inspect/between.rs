@@ -1,9 +1,10 @@
 //! What may stand between the samples.
 //!
-//! The distance `f` to one convex cutter of least radius r is bounded along a facet by
-//! `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample, and never by more than δ; the deviation is
-//! the least over all cutters, so it lies below. Where that bound is above what was found, the facet is measured again
-//! in halves until it is not, or a piece is as small as [`SMALLEST_MM`]: beside sharp edges the bound is δ itself.
+//! A cutter sweeps a convex body along a straight move, and the signed distance to a convex body is convex: over a triangle
+//! it is largest at a corner. The deviation is the least over all cutters, so over a piece of a facet it lies below
+//! the largest corner's distance to any one of them; the one nearest to the piece's middle is asked. Where that bound
+//! lies above what was found, the piece is halved across its longest edge. Which facets are looked at at all is told by the
+//! samples: `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample and r the cutter's least radius.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -17,6 +18,8 @@ use super::witness::Witnesses;
 
 /// The bound is brought this near to the most that was found, mm.
 const NEAR_ENOUGH_MM: f64 = 0.001;
+/// A facet's piece about a tab witness is halved down to this, mm: then it is the witness's or it is not.
+const WITNESS_EDGE_MM: f64 = 0.1;
 /// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
 const SMALLEST_MM: f64 = 0.002;
 
@@ -57,7 +60,7 @@ pub fn between(
 ) -> Between {
     let clear = |p: [f64; 3]| !witnesses.near(p);
     let (mut most, mut least) = (f64::NEG_INFINITY, f64::INFINITY);
-    for (s, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
+    for (_, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
         (most, least) = (most.max(n.distance_mm), least.min(n.distance_mm));
     }
     if !most.is_finite() {
@@ -84,7 +87,6 @@ pub fn between(
     let looked: Vec<Between> = again
         .par_iter()
         .map(|&(t, hint)| {
-            let normal = design.normal(t as usize);
             let mut out =
                 Between { most_mm: f64::NEG_INFINITY, hidden_mm: f64::NEG_INFINITY, ..Between::default() };
             let mut hint = hint;
@@ -95,25 +97,26 @@ pub fn between(
                 let middle = (a + b + c) / 3.0;
                 let p: [f64; 3] = middle.into();
                 let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
-                let n = sweep.nearest(p, REACH_MM, hint);
-                hint = n.index.or(hint);
-                let up_to = bound(p, &normal, covers_mm, &n);
-                if up_to > target && covers_mm > SMALLEST_MM {
-                    pieces.extend(halves(corners, area_mm2));
+                if !clear(p) {
+                    if covers_mm > WITNESS_EDGE_MM {
+                        pieces.extend(halves(corners, area_mm2));
+                    }
                     continue;
                 }
-                if !clear(p) {
+                let n = sweep.nearest(p, REACH_MM, hint);
+                hint = n.index.or(hint);
+                let at_corner = |v: &Vector3<f64>| {
+                    n.index.map_or(n.distance_mm + covers_mm, |index| sweep.distance_mm((*v).into(), index))
+                };
+                let up_to = corners.iter().map(at_corner).fold(n.distance_mm, f64::max);
+                if up_to > target && covers_mm > SMALLEST_MM {
+                    pieces.extend(halves(corners, area_mm2));
                     continue;
                 }
                 out.most_mm = out.most_mm.max(n.distance_mm);
                 out.hidden_mm = out.hidden_mm.max(up_to);
                 if n.distance_mm > tolerance_mm {
-                    out.beyond.push(Found {
-                        p_mm: p,
-                        deviation_mm: n.distance_mm,
-                        area_mm2,
-                        index: n.index,
-                    });
+                    out.beyond.push(Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2, index: n.index });
                 }
             }
             out

@@ -64,6 +64,7 @@ pub fn inspect_points(
         samples: count,
         excluded_mm2: 0.0,
         // Points of a machine stand for themselves: nothing bounds what lies between them.
+        clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
     };
     Ok((facts, verdict, reasons))

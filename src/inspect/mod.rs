@@ -35,6 +35,7 @@ pub mod fit;
 pub mod params;
 
 mod air;
+mod between;
 mod columns;
 mod cutter;
 mod holes;
@@ -111,7 +112,7 @@ pub fn inspect(
         schema: "osteomill.inspection/1".into(),
         verdict,
         reasons,
-        findings: verdict::notes(fit.as_ref(), between, compared.facts.deviation_mm.max, t),
+        findings: verdict::notes(fit.as_ref(), between, compared.facts.clear_of_tabs_mm.max, t),
         statement: verdict::statement(
             t.tolerance_mm,
             between,

@@ -7,8 +7,11 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use crate::geometry::Bvh;
-use crate::model::{Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch};
+use crate::model::{
+    DeviationExtremes, Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch,
+};
 
+use super::between::between;
 use super::error::InspectError;
 use super::params::InspectToml;
 use super::samples::{self, Sample};
@@ -101,13 +104,17 @@ pub fn compare(
             beyond.push((p, d, index));
         }
     }
+    let between = between(design, &sweep, &samples, &near, &witnesses, tolerance);
+    out_mm2[0] += between.beyond.iter().map(|f| f.area_mm2).sum::<f64>();
+    beyond.extend(between.beyond.iter().map(|f| (f.p_mm, f.deviation_mm, f.index)));
     let whole: f64 = pooled.iter().map(|s| s.1).sum();
     let facts = SurfaceInspection {
         fraction_within_tolerance: 1.0 - (out_mm2[0] + out_mm2[1]) / whole,
         tolerance_mm: tolerance,
         samples: pooled.len(),
         excluded_mm2: witnesses.excluded_mm2(),
-        between_samples_mm: between(&sweep, &samples, &near, &witnesses, tolerance),
+        clear_of_tabs_mm: DeviationExtremes { min: between.least_mm, max: between.most_mm },
+        between_samples_mm: between.hidden_mm,
         deviation_mm: spread::deviations(pooled),
     };
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
@@ -190,40 +197,6 @@ fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled) -> Vec<E
         .collect()
 }
 
-/// By how much the greatest deviation may be exceeded between samples, on the side of material left on.
-///
-/// The distance `f` to one convex cutter of least radius r is bounded along a facet by
-/// `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample, and never by more than δ; the deviation
-/// is the least over all cutters, so it lies below.
-fn between(
-    sweep: &Sweep,
-    samples: &[Sample],
-    near: &[Near],
-    witnesses: &Witnesses,
-    tolerance_mm: f64,
-) -> f64 {
-    let used = |s: &Sample, n: &Near| !witnesses.hold(s.p_mm, n.distance_mm, tolerance_mm);
-    let (bound, most) = samples
-        .par_chunks(CHUNK)
-        .zip(near.par_chunks(CHUNK))
-        .map(|(samples, near)| {
-            let mut reach = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-            for (s, n) in samples.iter().zip(near).filter(|(s, n)| used(s, n)) {
-                let rise = n.index.map_or(s.covers_mm, |index| {
-                    let (g, r) = sweep.gradient(s.p_mm, index);
-                    let normal = Vector3::from(s.normal);
-                    let along = (g - normal * g.dot(&normal)).norm();
-                    let curved = if r > 0.0 { s.covers_mm / (2.0 * r) } else { 1.0 };
-                    s.covers_mm * (along + curved).min(1.0)
-                });
-                reach = (reach.0.max(n.distance_mm + rise), reach.1.max(n.distance_mm));
-            }
-            reach
-        })
-        .reduce(|| (f64::NEG_INFINITY, f64::NEG_INFINITY), |a, b| (a.0.max(b.0), a.1.max(b.1)));
-    if bound.is_finite() { bound - most } else { 0.0 }
-}
-
 fn vertices(
     design: &Mesh<Part>,
     near: &[Near],
@@ -294,6 +267,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             tolerance_mm: 0.0,
             samples: 0,
             excluded_mm2: 0.0,
+            clear_of_tabs_mm: DeviationExtremes::default(),
             between_samples_mm: 0.0,
         },
         out_mm2: [0.0; 2],

@@ -105,6 +105,15 @@ impl Sweep {
         best
     }
 
+    /// Signed distance from `p_mm` to what this move's cutter sweeps, mm. The swept body is convex, so over a triangle
+    /// the distance is largest at a corner.
+    pub fn distance_mm(&self, p_mm: [f64; 3], index: u32) -> f64 {
+        let (group, at) = self.places[index as usize];
+        let group = &self.groups[group as usize];
+        let (a, b, _) = &group.moves[at as usize];
+        group.cutter.swept_cutting(&group.seen_by_tool(&Vector3::from(p_mm)), a, b).0
+    }
+
     /// How fast the distance to this move's cutter grows at `p_mm`, as a vector in the part; and the cutter's
     /// least radius of curvature, mm.
     pub fn gradient(&self, p_mm: [f64; 3], index: u32) -> (Vector3<f64>, f64) {

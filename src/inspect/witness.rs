@@ -38,6 +38,11 @@ impl Witnesses {
         deviation_mm > tolerance_mm && self.believed.iter().any(|w| covers(w.centre, w.radius_mm, p_mm))
     }
 
+    /// True where a believed tab may have left something, whatever it left.
+    pub fn near(&self, p_mm: [f64; 3]) -> bool {
+        self.believed.iter().any(|w| covers(w.centre, w.radius_mm, p_mm))
+    }
+
     /// Area left out, mm².
     pub fn excluded_mm2(&self) -> f64 {
         self.believed.iter().map(|w| w.excluded_mm2).sum()

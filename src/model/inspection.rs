@@ -22,6 +22,15 @@ pub struct DeviationSpread {
     pub rms: f64,
 }
 
+/// The two ends of a spread of signed deviations, mm; positive is material left on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeviationExtremes {
+    /// Deepest gouge.
+    pub min: f64,
+    /// Most material left on.
+    pub max: f64,
+}
+
 /// Milled part against design.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SurfaceInspection {
@@ -35,7 +44,11 @@ pub struct SurfaceInspection {
     pub samples: usize,
     /// Area left out as tab witnesses, mm².
     pub excluded_mm2: f64,
-    /// Bound on what may hide between samples, mm.
+    /// On the design where no tab witness is near, samples and what was looked at between them. A spread that takes
+    /// witnesses in ends just below the tolerance, since beyond it they are left out.
+    #[serde(default)]
+    pub clear_of_tabs_mm: DeviationExtremes,
+    /// By how much `clear_of_tabs_mm.max` may be exceeded at places that were not looked at, mm.
     pub between_samples_mm: f64,
 }
 

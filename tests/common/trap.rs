@@ -259,6 +259,7 @@ fn faultless() -> Inspection {
         tolerance_mm: 0.0254,
         samples: 1,
         excluded_mm2: 0.0,
+        clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
     };
     let facts = InspectionFacts {
