@@ -36,11 +36,11 @@ pub struct Found {
 /// tab witnesses.
 #[derive(Clone, Debug, Default)]
 pub struct Between {
-    /// Most material left on, clear of tab witnesses, mm.
-    pub most_mm: f64,
-    /// Deepest gouge there, mm; negative.
-    pub least_mm: f64,
-    /// By how much `most_mm` may be exceeded, mm.
+    /// Most material left on, clear of tab witnesses; none where there is no such place.
+    pub most: Option<Found>,
+    /// Deepest gouge there.
+    pub least: Option<Found>,
+    /// By how much `most` may be exceeded, mm.
     pub hidden_mm: f64,
     /// Places beyond the tolerance that no sample showed.
     pub beyond: Vec<Found>,
@@ -59,15 +59,19 @@ pub fn between(
     tolerance_mm: f64,
 ) -> Between {
     let clear = |p: [f64; 3]| !witnesses.near(p);
-    let (mut most, mut least) = (f64::NEG_INFINITY, f64::INFINITY);
-    for (_, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
-        (most, least) = (most.max(n.distance_mm), least.min(n.distance_mm));
+    let mut all = Between::default();
+    for (s, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
+        let found = Found { p_mm: s.p_mm, deviation_mm: n.distance_mm, area_mm2: s.area_mm2, index: n.index };
+        if all.most.is_none_or(|m| found.deviation_mm > m.deviation_mm) {
+            all.most = Some(found);
+        }
+        if all.least.is_none_or(|l| found.deviation_mm < l.deviation_mm) {
+            all.least = Some(found);
+        }
     }
-    if !most.is_finite() {
-        return Between::default();
-    }
+    let Some(most_mm) = all.most.map(|m| m.deviation_mm) else { return all };
     // Fixed before any facet is looked at again, so that the order of looking decides nothing.
-    let target = most.max(0.0) + NEAR_ENOUGH_MM;
+    let target = most_mm.max(0.0) + NEAR_ENOUGH_MM;
     let bound = |p: [f64; 3], normal: &Vector3<f64>, covers_mm: f64, n: &Near| {
         n.distance_mm
             + n.index.map_or(covers_mm, |index| {
@@ -87,8 +91,7 @@ pub fn between(
     let looked: Vec<Between> = again
         .par_iter()
         .map(|&(t, hint)| {
-            let mut out =
-                Between { most_mm: f64::NEG_INFINITY, hidden_mm: f64::NEG_INFINITY, ..Between::default() };
+            let mut out = Between { hidden_mm: f64::NEG_INFINITY, ..Between::default() };
             let mut hint = hint;
             let mut pieces: Vec<Piece> =
                 vec![(design.corners(t as usize), design.triangle_area_mm2(t as usize))];
@@ -113,22 +116,29 @@ pub fn between(
                     pieces.extend(halves(corners, area_mm2));
                     continue;
                 }
-                out.most_mm = out.most_mm.max(n.distance_mm);
                 out.hidden_mm = out.hidden_mm.max(up_to);
-                if n.distance_mm > tolerance_mm {
-                    out.beyond.push(Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2, index: n.index });
+                let found = Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2, index: n.index };
+                if out.most.is_none_or(|m| found.deviation_mm > m.deviation_mm) {
+                    out.most = Some(found);
+                }
+                if found.deviation_mm > tolerance_mm {
+                    out.beyond.push(found);
                 }
             }
             out
         })
         .collect();
-    let mut all = Between { most_mm: most, least_mm: least, hidden_mm: target, beyond: Vec::new() };
+    let mut up_to = target;
     for l in looked {
-        all.most_mm = all.most_mm.max(l.most_mm);
-        all.hidden_mm = all.hidden_mm.max(l.hidden_mm);
+        up_to = up_to.max(l.hidden_mm);
         all.beyond.extend(l.beyond);
+        if let Some(m) = l.most
+            && all.most.is_none_or(|a| m.deviation_mm > a.deviation_mm)
+        {
+            all.most = Some(m);
+        }
     }
-    all.hidden_mm -= all.most_mm;
+    all.hidden_mm = up_to - all.most.map_or(0.0, |m| m.deviation_mm);
     all
 }
 

@@ -113,7 +113,15 @@ pub fn compare(
         tolerance_mm: tolerance,
         samples: pooled.len(),
         excluded_mm2: witnesses.excluded_mm2(),
-        clear_of_tabs_mm: DeviationExtremes { min: between.least_mm, max: between.most_mm },
+        clear_of_tabs_mm: DeviationExtremes {
+            min: between.least.map_or(0.0, |f| f.deviation_mm),
+            max: between.most.map_or(0.0, |f| f.deviation_mm),
+            places: [between.least, between.most]
+                .into_iter()
+                .flatten()
+                .map(|f| block_at(f.p_mm, f.deviation_mm, f.index, &sweep, &milled.path, job))
+                .collect(),
+        },
         between_samples_mm: between.hidden_mm,
         deviation_mm: spread::deviations(pooled),
     };
@@ -237,15 +245,27 @@ fn worst_places(
         if !worst.iter().all(apart) {
             continue;
         }
-        // For a line end: the cutter that made it passes through it.
-        let index = index.or_else(|| sweep.nearest(p, 1e3, None).index);
-        let (program, line) = index.map_or((String::new(), 0), |i| {
-            let m = &path[i as usize];
-            (job.program[m.program as usize].file.clone(), m.line)
-        });
-        worst.push(OutOfTolerance { place_part_mm: p, deviation_mm: d, program, line });
+        worst.push(block_at(p, d, index, sweep, path, job));
     }
     worst
+}
+
+/// A place with the block whose cutter comes nearest to it.
+fn block_at(
+    p: [f64; 3],
+    deviation_mm: f64,
+    index: Option<u32>,
+    sweep: &Sweep,
+    path: &[ToolMove],
+    job: &Job,
+) -> OutOfTolerance {
+    // For a line end: the cutter that made it passes through it.
+    let index = index.or_else(|| sweep.nearest(p, 1e3, None).index);
+    let (program, line) = index.map_or((String::new(), 0), |i| {
+        let m = &path[i as usize];
+        (job.program[m.program as usize].file.clone(), m.line)
+    });
+    OutOfTolerance { place_part_mm: p, deviation_mm, program, line }
 }
 
 /// A part taken as it is, for a fit without milling: no deviation anywhere.

@@ -29,6 +29,9 @@ pub struct DeviationExtremes {
     pub min: f64,
     /// Most material left on.
     pub max: f64,
+    /// Where both are, the gouge first, and the block whose cutter comes nearest.
+    #[serde(default)]
+    pub places: Vec<OutOfTolerance>,
 }
 
 /// Milled part against design.
