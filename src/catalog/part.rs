@@ -40,7 +40,7 @@ impl ReconstructionStage {
 
 impl Work for ReconstructionStage {
     const ID: &'static str = "reconstruction";
-    const REVISION: u32 = 6;
+    const REVISION: u32 = 7;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface"];
     type Out = Reconstruction;
     fn parameters(&self) -> Value {

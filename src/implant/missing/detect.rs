@@ -125,6 +125,21 @@ pub(super) fn small_hole(area_mm2: f64, place: Vector3<f64>, params: &MissingPar
     .at([place.x, place.y, place.z])
 }
 
+/// A hole beside a defect that rays hardly pass through, too large to be passed over.
+pub(super) fn narrow_hole(area_mm2: f64, place: Vector3<f64>, params: &MissingParams) -> Finding {
+    let limit_cm2 = params.defect_area_mm2_min() / 100.0;
+    Finding::new(
+        "narrow-hole",
+        Severity::Review,
+        format!(
+            "beside the defect there may be another of {:.1} cm2 that is hardly open from inside; it is not filled: look at              the scan there, and name it with --defect-seed if it is one",
+            area_mm2 / 100.0
+        ),
+    )
+    .measured(area_mm2 / 100.0, limit_cm2, "cm2")
+    .at([place.x, place.y, place.z])
+}
+
 /// Morphological opening by a ball of `radius_mm` on the vault: what is left of the empty cells holds such a ball.
 pub(super) fn open(map: &VaultMap, empty: &[bool], form_mm: &[f64], radius_mm: f64) -> Vec<bool> {
     let wall = |at: usize| !empty[at] && map.has_bone(at);

@@ -312,9 +312,12 @@ fn near_holes(map: &VaultMap, detected: &detect::Detected) -> Vec<bool> {
     detect::near(map, &all, MIRROR_CLEAR_MM)
 }
 
-/// Fills the narrow holes to see how large they are: defects, unless the planner has named others, or small holes.
+/// Fills the narrow holes to see how large they are: defects, where no other was found, or small holes. Beside a defect a
+/// place that rays hardly pass through is shown to a person: on a skull voxelised at 1.0 mm every seventh large cut
+/// brought one forth.
 fn confirm(skull: &Skull<'_>, planner: &Planner, detected: &mut detect::Detected, params: &MissingParams) {
     let named = planner.defect_seed.is_some() || planner.region.is_some();
+    let alone = detected.defects.is_empty();
     for hole in std::mem::take(&mut detected.narrow) {
         if named && detected.defects.iter().any(|d| d.cells.iter().any(|at| hole.cells.contains(at))) {
             continue;
@@ -326,8 +329,10 @@ fn confirm(skull: &Skull<'_>, planner: &Planner, detected: &mut detect::Detected
             detected.findings.push(detect::small_hole(area_mm2, place, params));
         } else if named {
             detected.findings.push(planner::left_out(area_mm2, place, params));
-        } else {
+        } else if alone {
             detected.defects.push(hole);
+        } else {
+            detected.findings.push(detect::narrow_hole(area_mm2, place, params));
         }
     }
     detected.defects.sort_by(|a, b| b.area_mm2.total_cmp(&a.area_mm2));
