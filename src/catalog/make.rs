@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::{PlanParams, job_of, plan_part};
-use crate::post::{setup_sheet_html, write_programs};
+use crate::post::{PostParams, setup_sheet_html, tool_list, write_programs};
 use crate::review::{ReviewParams, review_part};
 use crate::toolpath::{ToolpathParams, make_operations};
 
@@ -127,22 +127,24 @@ impl Work for ToolpathStage {
 
 /// Text of the programs, with what the judge and the machinist need beside it.
 pub struct PostStage {
+    params: PostParams,
     approved: bool,
 }
 
 impl PostStage {
-    pub fn new(inputs: &CaseInputs) -> Self {
-        Self { approved: inputs.approved }
+    pub fn new(file: &PipelineFile, inputs: &CaseInputs) -> Result<Self, CatalogError> {
+        let (params, _) = file.table("post")?;
+        Ok(Self { params, approved: inputs.approved })
     }
 }
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {
-        serde_json::json!({ "dialect": "linuxcnc", "approved": self.approved })
+        serde_json::json!({ "dialect": self.params.dialect(), "approved": self.approved })
     }
     fn work(
         &self,
@@ -161,7 +163,7 @@ impl Work for PostStage {
                 continue;
             }
             let title = format!("{} part {}", scan.facts.pseudonym, implant.number);
-            let programs = write_programs(operations, plan, &title, self.approved)
+            let programs = write_programs(operations, plan, &title, self.approved, &self.params)
                 .map_err(failed(FailureKind::Refused))?;
             let folder = format!("part-{}/program", implant.number);
             for program in &programs {
@@ -170,8 +172,8 @@ impl Work for PostStage {
             let job = job_of(plan, &programs);
             let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("{folder}/job.toml"), text.into_bytes());
-            outputs
-                .add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
+            let tools = tool_list(plan, operations, &programs);
+            outputs.add(format!("{folder}/tools.json"), json_bytes(&tools));
             let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, self.approved)
                 .map_err(failed(FailureKind::Refused))?;
             outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
