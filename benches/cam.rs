@@ -15,8 +15,8 @@ use nalgebra::{Isometry3, Vector3};
 use osteomill::formats::stl;
 use osteomill::milling::{MillingParams, ProgramText, ReadContext, mill, read_program};
 use osteomill::model::{
-    BoxPart, ImplantFacts, Job, JobProgram, MachineTool, Mesh, Part, Patient, Point, Pose, Silent, Tool,
-    ToolKind,
+    BoxPart, Dialect, ImplantFacts, Job, JobProgram, MachineTool, Mesh, Part, Patient, Point, Pose, Silent,
+    Tool, ToolKind,
 };
 use osteomill::toolpath::cutter::Cutter;
 use osteomill::toolpath::drop::Ground;
@@ -176,6 +176,7 @@ fn milling(params: &str) {
         schema: "osteomill.job/1".into(),
         program: vec![JobProgram {
             file: "op10.ngc".into(),
+            dialect: Dialect::LinuxCnc,
             setup: 10,
             work_offset: "G54".into(),
             part_from_work: Pose::new(Isometry3::identity()),

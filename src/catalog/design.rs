@@ -16,7 +16,7 @@ use crate::record::{CaseVerdict, PartEvidence, judge_part, part_html};
 use crate::review::{ReviewParams, Upstream, review_design};
 
 use super::judge::{MillingStage, add_inspection, job_from_text};
-use super::make::{PlanStage, ToolpathStage, programs_of};
+use super::make::{PlanStage, PostStage, ToolpathStage, programs_of};
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
 
@@ -48,7 +48,10 @@ pub fn part_chain(file: &PipelineFile, inputs: &PartInputs) -> Result<Vec<Box<dy
         Box::new(PlanStage::new(file)?),
         Box::new(GivenReviewStage(file.table("review")?)),
         Box::new(ToolpathStage::new(file)?),
-        Box::new(GivenPostStage { pseudonym: inputs.pseudonym(), approved: inputs.approved }),
+        Box::new(GivenPostStage {
+            pseudonym: inputs.pseudonym(),
+            post: PostStage::new(file, inputs.approved)?,
+        }),
         Box::new(MillingStage::new(file)?),
         Box::new(GivenInspectStage(file.table("inspect")?)),
         Box::new(GivenRecordStage { pseudonym: inputs.pseudonym(), parameters: file.as_json()? }),
@@ -147,16 +150,18 @@ impl Work for GivenReviewStage {
 /// Text of the programs.
 struct GivenPostStage {
     pseudonym: String,
-    approved: bool,
+    post: PostStage,
 }
 
 impl Work for GivenPostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = PostStage::REVISION;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {
-        serde_json::json!({ "dialect": "linuxcnc", "approved": self.approved, "pseudonym": self.pseudonym })
+        let mut parameters = Work::parameters(&self.post);
+        parameters["pseudonym"] = self.pseudonym.clone().into();
+        parameters
     }
     fn work(
         &self,
@@ -172,7 +177,7 @@ impl Work for GivenPostStage {
             .zip(plans)
             .zip(operations)
             .map(|((implant, plan), operations)| {
-                programs_of(&self.pseudonym, implant, plan, operations, self.approved, outputs)
+                programs_of(&self.pseudonym, implant, plan, operations, &self.post, outputs)
             })
             .collect()
     }

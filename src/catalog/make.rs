@@ -7,12 +7,12 @@ use crate::model::{
 };
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::{PlanParams, job_of, plan_part};
-use crate::post::{setup_sheet_html, write_programs};
+use crate::post::{PostParams, setup_sheet_html, tool_list, write_programs};
 use crate::review::{ReviewParams, review_part};
 use crate::toolpath::{ToolpathParams, make_operations};
 
 use super::work::{Work, failed, json_bytes};
-use super::{CaseInputs, CatalogError, PipelineFile};
+use super::{CatalogError, PipelineFile};
 
 /// Setups, blank, holding.
 pub struct PlanStage {
@@ -127,22 +127,24 @@ impl Work for ToolpathStage {
 
 /// Text of the programs, with what the judge and the machinist need beside it.
 pub struct PostStage {
+    params: PostParams,
     approved: bool,
 }
 
 impl PostStage {
-    pub fn new(inputs: &CaseInputs) -> Self {
-        Self { approved: inputs.approved }
+    pub fn new(file: &PipelineFile, approved: bool) -> Result<Self, CatalogError> {
+        let (params, _) = file.table("post")?;
+        Ok(Self { params, approved })
     }
 }
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {
-        serde_json::json!({ "dialect": "linuxcnc", "approved": self.approved })
+        serde_json::json!({ "dialect": self.params.dialect(), "approved": self.approved })
     }
     fn work(
         &self,
@@ -159,7 +161,7 @@ impl Work for PostStage {
             .zip(plans)
             .zip(operations)
             .map(|((implant, plan), operations)| {
-                programs_of(&scan.facts.pseudonym, implant, plan, operations, self.approved, outputs)
+                programs_of(&scan.facts.pseudonym, implant, plan, operations, self, outputs)
             })
             .collect()
     }
@@ -171,15 +173,15 @@ pub(super) fn programs_of(
     implant: &Implant,
     plan: &Plan,
     operations: &[Operation],
-    approved: bool,
+    post: &PostStage,
     outputs: &mut Outputs,
 ) -> Result<Vec<Program>, StageFailure> {
     if operations.is_empty() {
         return Ok(Vec::new());
     }
     let title = format!("{pseudonym} part {}", implant.number);
-    let programs =
-        write_programs(operations, plan, &title, approved).map_err(failed(FailureKind::Refused))?;
+    let programs = write_programs(operations, plan, &title, post.approved, &post.params)
+        .map_err(failed(FailureKind::Refused))?;
     let folder = format!("part-{}/program", implant.number);
     for program in &programs {
         outputs.add(format!("{folder}/{}", program.file), program.text.clone().into_bytes());
@@ -187,8 +189,8 @@ pub(super) fn programs_of(
     let job = job_of(plan, &programs);
     let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
     outputs.add(format!("{folder}/job.toml"), text.into_bytes());
-    outputs.add(format!("{folder}/tools.json"), json_bytes(&crate::post::tool_list(plan, operations)));
-    let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, approved)
+    outputs.add(format!("{folder}/tools.json"), json_bytes(&tool_list(plan, operations, &programs)));
+    let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, post.approved)
         .map_err(failed(FailureKind::Refused))?;
     outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
     Ok(programs)

@@ -54,7 +54,7 @@ pub fn chain(file: &PipelineFile, inputs: &CaseInputs) -> Result<Vec<Box<dyn Sta
         Box::new(make::PlanStage::new(file)?),
         Box::new(make::ReviewStage::new(file)?),
         Box::new(make::ToolpathStage::new(file)?),
-        Box::new(make::PostStage::new(inputs)),
+        Box::new(make::PostStage::new(file, inputs.approved)?),
         Box::new(judge::MillingStage::new(file)?),
         Box::new(judge::InspectStage::new(file)?),
         Box::new(record::RecordStage::new(file)?),

@@ -29,6 +29,7 @@ fn tool(number: u32, kind: ToolKind, diameter_mm: f64, corner_radius_mm: f64, po
 pub fn job() -> Job {
     let program = |file: &str, setup| JobProgram {
         file: file.into(),
+        dialect: Dialect::LinuxCnc,
         setup,
         work_offset: "G54".into(),
         part_from_work: Pose::identity(),

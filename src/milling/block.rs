@@ -1,7 +1,8 @@
 //! One block: its codes by modal group and its values by letter, clashes refused.
 
-use super::codes::{G_GROUPS, M_GROUPS, g_group, m_group, why_not};
+use super::codes::{G_GROUPS, M_GROUPS, g_group_of, m_group_of, why_not};
 use super::words::{Word, WordError};
+use crate::model::Dialect;
 
 /// A block with at most one code per modal group and one value per letter.
 #[derive(Clone, Debug)]
@@ -10,15 +11,18 @@ pub(super) struct Block {
     m: [Option<u32>; M_GROUPS],
     values: [f64; 26],
     given: u32,
+    /// Letters whose number has a decimal point.
+    pointed: u32,
 }
 
 impl Block {
-    pub fn new(words: &[Word]) -> Result<Self, WordError> {
-        let mut b = Self { g: [None; G_GROUPS], m: [None; M_GROUPS], values: [0.0; 26], given: 0 };
+    pub fn new(words: &[Word], dialect: Dialect) -> Result<Self, WordError> {
+        let mut b =
+            Self { g: [None; G_GROUPS], m: [None; M_GROUPS], values: [0.0; 26], given: 0, pointed: 0 };
         for (i, w) in words.iter().enumerate() {
             match w.letter {
-                b'G' => b.add_g(w.value)?,
-                b'M' => b.add_m(w.value)?,
+                b'G' => b.add_g(w.value, dialect)?,
+                b'M' => b.add_m(w.value, dialect)?,
                 b'N' if i == 0 => {}
                 b'N' => {
                     return Err(WordError::new(
@@ -29,6 +33,8 @@ impl Block {
                 b'F' | b'H' | b'I' | b'J' | b'K' | b'P' | b'Q' | b'R' | b'S' | b'T' | b'X' | b'Y' | b'Z' => {
                     b.add_value(w)?;
                 }
+                // The tool's edge, which carries its length.
+                b'D' if dialect == Dialect::Siemens => b.add_value(w)?,
                 b'A' | b'B' | b'C' | b'U' | b'V' | b'W' => {
                     return Err(WordError::new(
                         "unknown-word",
@@ -46,11 +52,11 @@ impl Block {
         Ok(b)
     }
 
-    fn add_g(&mut self, value: f64) -> Result<(), WordError> {
+    fn add_g(&mut self, value: f64, dialect: Dialect) -> Result<(), WordError> {
         let tenths = (value * 10.0).round();
         let exact = (tenths / 10.0 - value).abs() < 1e-9 && (0.0..10_000.0).contains(&tenths);
         let code = tenths as u32;
-        let group = if exact { g_group(code) } else { None };
+        let group = if exact { g_group_of(dialect, code) } else { None };
         let Some(group) = group else {
             let why = if exact { why_not(code) } else { "" };
             return Err(WordError::new("unknown-word", format!("G{value} is not known{why}")));
@@ -68,9 +74,9 @@ impl Block {
         Ok(())
     }
 
-    fn add_m(&mut self, value: f64) -> Result<(), WordError> {
+    fn add_m(&mut self, value: f64, dialect: Dialect) -> Result<(), WordError> {
         let exact = value.fract() == 0.0 && (0.0..1000.0).contains(&value);
-        let Some(group) = (if exact { m_group(value as u32) } else { None }) else {
+        let Some(group) = (if exact { m_group_of(dialect, value as u32) } else { None }) else {
             return Err(WordError::new("unknown-word", format!("M{value} is not known")));
         };
         if let Some(other) = self.m[group] {
@@ -92,6 +98,7 @@ impl Block {
             ));
         }
         self.given |= bit;
+        self.pointed |= if w.point { bit } else { 0 };
         self.values[(w.letter - b'A') as usize] = w.value;
         Ok(())
     }
@@ -109,6 +116,11 @@ impl Block {
     /// Value of a letter.
     pub fn value(&self, letter: u8) -> Option<f64> {
         (self.given & (1 << (letter - b'A')) != 0).then(|| self.values[(letter - b'A') as usize])
+    }
+
+    /// True when the number of a letter has a decimal point.
+    pub fn has_point(&self, letter: u8) -> bool {
+        self.pointed & (1 << (letter - b'A')) != 0
     }
 
     /// A value that must be a whole number from 0 up.

@@ -1,7 +1,31 @@
-//! Which codes are read, and which exclude each other (NIST RS274NGC, NISTIR 6556, table 4).
+//! Which codes are read, and which exclude each other (NIST RS274NGC, NISTIR 6556, table 4), and which of them a control
+//! does not have or has beside these.
+
+use crate::model::Dialect;
+
+/// Modal group of a G code given in tenths, in the words of `dialect`. Siemens' own numbers are put into these before
+/// (`read/siemens.rs`).
+pub(super) fn g_group_of(dialect: Dialect, tenths: u32) -> Option<usize> {
+    match (dialect, tenths) {
+        (Dialect::Fanuc | Dialect::Haas, 280) => Some(G_ONCE),
+        // Arc centres are incremental there, always.
+        (Dialect::Fanuc | Dialect::Haas, 901 | 911) => None,
+        (Dialect::Haas, 1870) => Some(G_SMOOTHNESS),
+        _ => g_group(tenths),
+    }
+}
+
+/// Modal group of an M code in the words of `dialect`.
+pub(super) fn m_group_of(dialect: Dialect, code: u32) -> Option<usize> {
+    match (dialect, code) {
+        // The shower, not the mist.
+        (Dialect::Haas, 7) => None,
+        _ => m_group(code),
+    }
+}
 
 /// Modal group of a G code given in tenths (G59.1 is 591); `None` for a code this reader does not know.
-pub(super) fn g_group(tenths: u32) -> Option<usize> {
+fn g_group(tenths: u32) -> Option<usize> {
     Some(match tenths {
         40 | 530 => G_ONCE,
         0 | 10 | 20 | 30 | 800 | 810 | 820 | 830 => G_MOTION,
@@ -31,11 +55,12 @@ pub(super) const G_LENGTH: usize = 8;
 pub(super) const G_RETRACT: usize = 9;
 pub(super) const G_OFFSET: usize = 10;
 pub(super) const G_PATH: usize = 11;
+pub(super) const G_SMOOTHNESS: usize = 12;
 /// Number of G groups.
-pub(super) const G_GROUPS: usize = 12;
+pub(super) const G_GROUPS: usize = 13;
 
 /// Modal group of an M code. M7 and M8 may stand together; M9 with neither.
-pub(super) fn m_group(code: u32) -> Option<usize> {
+fn m_group(code: u32) -> Option<usize> {
     Some(match code {
         0 | 1 | 2 | 30 => M_STOP,
         3..=5 => M_SPINDLE,

@@ -14,7 +14,7 @@ use crate::model::{Collision, Job, JobProgram, MachineTool, Point, ToolMove};
 
 /// Chords of arcs stay this near to them, mm: 0.2 µm.
 const ARC_CHORD_MM: f64 = 0.0002;
-/// Rounding of four decimals must not count as leaving the travel.
+/// Rounding of three or four decimals must not count as leaving the travel.
 const TRAVEL_SLACK_MM: f64 = 1e-3;
 
 /// Where a motion stands in the text.
@@ -85,6 +85,7 @@ fn add_program(
     let zero = entry.work_zero_machine_mm;
     let machine = &job.machine;
     let context = ReadContext {
+        dialect: entry.dialect,
         // The machine is homed before a program starts; homing leaves every axis at zero.
         start_mm: zero.map(|z| -z),
         work_zero_machine_mm: zero,

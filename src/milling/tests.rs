@@ -2,7 +2,9 @@
 
 use super::params::tests::params;
 use super::*;
-use crate::model::{BoxPart, Fixture, JobProgram, LineEnd, MachineTool, Point, Pose, Silent, Tool, ToolKind};
+use crate::model::{
+    BoxPart, Dialect, Fixture, JobProgram, LineEnd, MachineTool, Point, Pose, Silent, Tool, ToolKind,
+};
 
 fn tool(number: u32, kind: ToolKind, diameter_mm: f64) -> Tool {
     Tool {
@@ -58,6 +60,7 @@ pub(super) fn job(files: &[&str]) -> Job {
         };
         JobProgram {
             file: file.into(),
+            dialect: Dialect::LinuxCnc,
             setup: if second { 20 } else { 10 },
             work_offset: if second { "G55".into() } else { "G54".into() },
             part_from_work,
@@ -353,22 +356,28 @@ fn a_part_without_bridges_is_lost_and_the_block_is_named() {
     assert!(m.facts.tab_witnesses.is_empty());
 }
 
-#[test]
-fn every_bad_program_is_told_off_with_the_words_it_begins_with() {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/gcode/bad");
+/// Holds every program of a folder against its first line; the kinds of fault met.
+fn told_off(folder: &str, dialect: Dialect) -> std::collections::BTreeSet<String> {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/gcode/bad").join(folder);
     let mut files: Vec<_> =
         std::fs::read_dir(&dir).expect("bad programs").map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.is_file());
     files.sort();
+    assert!(files.len() >= 6, "{}: only {} programs", dir.display(), files.len());
     let mut kinds = std::collections::BTreeSet::new();
     for path in &files {
         let text = std::fs::read_to_string(path).unwrap();
-        // (line N: kind: words of the message)
-        let first = text.lines().next().unwrap().trim_start_matches('(').trim_end_matches(')').to_owned();
+        // line N: kind: words of the message, as a comment of the dialect
+        let first = text.lines().next().unwrap().trim_matches(['(', ')', ';', ' ']).to_owned();
         let mut fields = first.splitn(3, ": ");
         let line: u32 = fields.next().unwrap().trim_start_matches("line ").parse().expect("line N");
         let (kind, words) = (fields.next().unwrap(), fields.next().unwrap());
         kinds.insert(kind.to_owned());
-        let m = run(&[ProgramText { file: "op10.ngc".into(), text: text.clone() }], &[("dexel_mm", 0.4)]);
+        let mut job = job(&["op10.ngc"]);
+        job.program[0].dialect = dialect;
+        let program = ProgramText { file: "op10.ngc".into(), text: text.clone() };
+        let m = mill(&[program], &job, None, &params(&[("dexel_mm", 0.4)]), &Silent)
+            .expect("the job makes sense");
         let named =
             m.facts.collisions.iter().any(|c| c.line == line && c.kind == kind && c.message.contains(words));
         assert!(named, "{}: {:#?}", path.display(), m.facts.collisions);
@@ -379,7 +388,20 @@ fn every_bad_program_is_told_off_with_the_words_it_begins_with() {
             m.facts.collisions
         );
     }
+    kinds
+}
+
+#[test]
+fn every_bad_program_is_told_off_with_the_words_it_begins_with() {
+    let kinds = told_off("", Dialect::LinuxCnc);
     assert!(kinds.len() >= 25, "only {} kinds: {kinds:?}", kinds.len());
+}
+
+#[test]
+fn every_bad_program_of_another_dialect_is_told_off_too() {
+    for dialect in Dialect::ALL.into_iter().skip(1) {
+        told_off(dialect.key(), dialect);
+    }
 }
 
 #[test]

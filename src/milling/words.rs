@@ -15,7 +15,7 @@ impl WordError {
         Self { kind, message: message.into() }
     }
 
-    fn unknown(message: impl Into<String>) -> Self {
+    pub fn unknown(message: impl Into<String>) -> Self {
         Self::new("unknown-word", message)
     }
 }
@@ -26,6 +26,8 @@ pub(super) struct Word {
     /// Upper case.
     pub letter: u8,
     pub value: f64,
+    /// True when the number has a decimal point.
+    pub point: bool,
 }
 
 /// What a line is, beside its words.
@@ -41,15 +43,21 @@ pub(super) enum LineKind {
 const TENS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// Reads the words of `line` into `words`, in order.
-pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind, WordError> {
+/// Reads the words of `line` into `words`, in order. What follows a `;` is a comment where `remarks` says so; elsewhere
+/// the `;` ends the block.
+pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>, remarks: bool) -> Result<LineKind, WordError> {
     words.clear();
     let mut at = 0;
     while at < line.len() {
         let c = line[at];
         match c {
             b' ' | b'\t' | b'\r' => at += 1,
-            b';' => break,
+            b';' if remarks || line[at + 1..].iter().all(u8::is_ascii_whitespace) => break,
+            b';' => {
+                return Err(WordError::unknown(
+                    "text after `;`, which ends the block on this control: put comments in brackets",
+                ));
+            }
             b'(' => at = comment_end(line, at)?,
             b'%' => {
                 let alone = words.is_empty() && line[at + 1..].iter().all(u8::is_ascii_whitespace);
@@ -60,26 +68,26 @@ pub(super) fn read_words(line: &[u8], words: &mut Vec<Word>) -> Result<LineKind,
             }
             b'A'..=b'Z' | b'a'..=b'z' => {
                 let letter = c.to_ascii_uppercase();
-                let (value, next) = number(line, at + 1, letter)?;
-                words.push(Word { letter, value });
-                at = next;
+                let n = number(line, at + 1, letter)?;
+                words.push(Word { letter, value: n.value, point: n.point });
+                at = n.next;
             }
             b'#' | b'[' | b']' => return Err(expression()),
-            b'/' => {
-                return Err(WordError::unknown(
-                    "a `/` block runs or not by a switch on the machine: remove the slash or the block",
-                ));
-            }
-            _ => {
-                let shown =
-                    if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
-                return Err(WordError::unknown(format!(
-                    "`{shown}` where a letter was expected: a word is a letter and a number"
-                )));
-            }
+            _ => return Err(no_word(c)),
         }
     }
     Ok(LineKind::Block)
+}
+
+/// What is said of a character that begins no word.
+pub(super) fn no_word(c: u8) -> WordError {
+    if c == b'/' {
+        return WordError::unknown(
+            "a `/` block runs or not by a switch on the machine: remove the slash or the block",
+        );
+    }
+    let shown = if c.is_ascii_graphic() { (c as char).to_string() } else { format!("byte {c:#04x}") };
+    WordError::unknown(format!("`{shown}` where a letter was expected: a word is a letter and a number"))
 }
 
 fn expression() -> WordError {
@@ -97,7 +105,17 @@ fn comment_end(line: &[u8], open: usize) -> Result<usize, WordError> {
     Err(WordError::unknown("a comment is not closed on its line: add `)`"))
 }
 
-fn number(line: &[u8], mut at: usize, letter: u8) -> Result<(f64, usize), WordError> {
+/// A number as read.
+pub(super) struct Number {
+    pub value: f64,
+    /// Where it ends.
+    pub next: usize,
+    /// True when it has a decimal point.
+    pub point: bool,
+}
+
+/// The number that begins at `at`, blanks before it skipped; `letter` is what it belongs to, for messages.
+pub(super) fn number(line: &[u8], mut at: usize, letter: u8) -> Result<Number, WordError> {
     while at < line.len() && matches!(line[at], b' ' | b'\t') {
         at += 1;
     }
@@ -142,7 +160,7 @@ fn number(line: &[u8], mut at: usize, letter: u8) -> Result<(f64, usize), WordEr
         ));
     }
     let value = mantissa as f64 / TENS[after];
-    Ok((if negative { -value } else { value }, at))
+    Ok(Number { value: if negative { -value } else { value }, next: at, point })
 }
 
 #[cfg(test)]
@@ -151,7 +169,7 @@ mod tests {
 
     fn words(line: &str) -> Result<Vec<(char, f64)>, String> {
         let mut out = Vec::new();
-        read_words(line.as_bytes(), &mut out).map_err(|e| e.message)?;
+        read_words(line.as_bytes(), &mut out, true).map_err(|e| e.message)?;
         Ok(out.iter().map(|w| (w.letter as char, w.value)).collect())
     }
 

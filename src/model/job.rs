@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::Dialect;
 use super::frame::{Part, Pose, Work};
 use super::plan::{BoxPart, Fixture};
 use super::shop::{MachineTool, Tool};
@@ -13,6 +14,9 @@ use super::shop::{MachineTool, Tool};
 pub struct JobProgram {
     /// File name, for example `op10.ngc`.
     pub file: String,
+    /// What the control reads the text as; LinuxCNC where the job does not say.
+    #[serde(default)]
+    pub dialect: Dialect,
     /// Setup number; fixtures name it.
     pub setup: u32,
     /// The offset word the program must use, `G54` …

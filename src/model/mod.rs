@@ -3,6 +3,7 @@
 //! Nothing here computes more than a noun's own properties; no room is imported.
 
 pub mod contour;
+pub mod dialect;
 pub mod facts;
 pub mod finding;
 pub mod frame;
@@ -20,6 +21,7 @@ pub mod shop;
 pub mod watch;
 
 pub use contour::*;
+pub use dialect::*;
 pub use facts::*;
 pub use finding::*;
 pub use frame::*;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::Dialect;
 use super::finding::Finding;
 use super::frame::{Part, Point, Pose, Work};
 use super::shop::{Blank, MachineTool, Material, Tool};
@@ -158,8 +159,10 @@ pub struct Operation {
 /// The text of one program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Program {
-    /// `op10.ngc`.
+    /// `op10.ngc`; the ending is the dialect's.
     pub file: String,
+    /// What the control must read it as.
+    pub dialect: Dialect,
     /// Setup number.
     pub setup: u32,
     /// What the machine reads.

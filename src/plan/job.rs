@@ -11,6 +11,7 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
             let s = plan.setups.iter().find(|s| s.number == p.setup)?;
             Some(JobProgram {
                 file: p.file.clone(),
+                dialect: p.dialect,
                 setup: s.number,
                 work_offset: s.work_offset.clone(),
                 part_from_work: s.part_from_work,

@@ -238,7 +238,12 @@ fn tools_have_their_roles_and_the_job_lists_each_once() {
     assert_eq!(plan.tools["finish"].kind, ToolKind::Ball);
     assert_eq!(plan.tools["rim"].diameter_mm, 3.0);
     assert_eq!(plan.tools["drill"].diameter_mm, 2.0);
-    let program = |n: u32| Program { file: format!("op{n}.ngc"), setup: n, text: String::new() };
+    let program = |n: u32| Program {
+        file: format!("op{n}.ngc"),
+        dialect: Dialect::Haas,
+        setup: n,
+        text: String::new(),
+    };
     let job = job_of(&plan, &[program(10), program(20)]);
     assert_eq!(job.program.len(), 2);
     assert!(job.tool.windows(2).all(|w| w[0].number < w[1].number));

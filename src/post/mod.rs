@@ -1,24 +1,32 @@
 //! Writes what the machine reads, and what the machinist reads.
 //!
-//! **In** `Operation`s (work frame, mm) and the `Plan`. **Out** one `Program` per setup in the LinuxCNC dialect; the
+//! **In** `Operation`s (work frame, mm), the `Plan` and the dialect of the control. **Out** one `Program` per setup; the
 //! setup sheet (HTML) and the tool list.
 //!
-//! **Method** Words are printed only when they change; positions to 0.1 µm. An arc's centre is taken from the rounded
-//! ends, so that the two radii the control computes agree. A rapid that goes up goes up first, one that goes down goes
-//! down last: no rapid cuts a corner. Path control is exact path (`G61`): what the judge simulates is what is run.
+//! **Method** One writer knows what is in force and prints words only when they change (`program`); a dialect puts them
+//! into its control's words (`dialect`, one file each; `docs/posts.md` has the table). Positions to 0.1 µm, or 1 µm where the
+//! control takes no more. An arc's centre is taken from the rounded ends, so that the two radii the control computes agree.
+//! A rapid that goes up goes up first, one that goes down goes down last: no rapid cuts a corner. Path control is exact
+//! path or exact stop, what the judge simulates is what is run; Heidenhain has neither and is held within 5 µm.
 //!
-//! **Guarantees** Every printed number reads back within half its last digit of the number meant; nothing is printed that
-//! is not finite, beyond the machine's travels, feeds or speeds; until the design is approved each program begins with
-//! `(DRAFT)` and a stop. Same input, same bytes.
+//! **Guarantees** Every printed number reads back within half its last digit of the number meant (a partial helix of
+//! Heidenhain's: within 0.2 µm; x and y are said again after it); nothing is printed that is not finite, beyond the machine's
+//! travels, feeds or speeds; until the design is approved each program begins with `DRAFT` and a stop. Same input, same
+//! bytes.
 //!
-//! **Limits** One dialect, three axes, arcs in the x-y plane. Tool lengths are measured on the machine (`G43 H`);
-//! travels are checked for the tool's tip, with the plan having checked the spindle's nose.
+//! **Limits** Three axes, arcs in the x-y plane. Tool lengths are measured on the machine; travels are checked for the
+//! tool's tip, with the plan having checked the spindle's nose. Siemens and, with pecks, Heidenhain get holes as moves. Only
+//! LinuxCNC's own interpreter has read these programs; the others' words are from their makers' manuals.
 
+mod arc;
+mod dialect;
 mod number;
+mod params;
 mod program;
 mod sheet;
 mod tool_list;
 
+pub use params::{PostParamError, PostParams, PostToml};
 pub use program::write_programs;
 pub use sheet::setup_sheet_html;
 pub use tool_list::{ToolEntry, ToolList, tool_list};
@@ -116,12 +124,27 @@ pub enum PostError {
         expected: &'static str,
     },
     /// A word the dialect does not know.
-    #[error("operation {operation:?}: coolant is {found:?}, expected flood, mist or dry")]
+    #[error(
+        "operation {operation:?}: coolant is {found:?}, for which {dialect} has no word; expected flood, mist or dry \
+         (mist: LinuxCNC, Fanuc and Siemens only)"
+    )]
     Coolant {
         /// Name of the operation.
         operation: String,
         /// The word.
         found: String,
+        /// Name of the dialect.
+        dialect: &'static str,
+    },
+    /// A work offset the dialect does not know.
+    #[error("setup op{setup} is set up at {found:?}, for which {dialect} has no word; use one of G54 to G59")]
+    WorkOffset {
+        /// Setup number.
+        setup: u32,
+        /// The offset.
+        found: String,
+        /// Name of the dialect.
+        dialect: &'static str,
     },
     /// The sheet's template failed.
     #[error("the setup sheet cannot be filled in: {0}; this is a fault of the program, report it")]

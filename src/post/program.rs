@@ -1,29 +1,34 @@
-//! The LinuxCNC program of one setup.
+//! The program of one setup: what is in force, what changes, and what the machine cannot do.
+//!
+//! The words are the dialect's (`dialect/`).
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use crate::model::{Move, Operation, Plan, Program, Setup, Tool, ToolKind};
+use crate::model::{Dialect, Move, Operation, Part, Plan, Pose, Program, Setup, Tool, ToolKind, Work};
 
 use super::PostError;
+use super::arc::{Printed, printed};
+use super::dialect::{Head, Hole, Page, Wording, wording};
 use super::number::{Word, comment};
+use super::params::PostParams;
 
-/// An arc whose ends lie closer than this is written straight: rounding could turn it into a full circle.
-/// A chord of 2 µm departs from its arc by under 0.01 µm for radii above 0.05 mm.
-const SHORT_ARC_MM: f64 = 0.002;
-/// Largest difference between the two radii of an arc as printed; the coordinates' own rounding makes 0.15 µm.
-const ARC_RADIUS_MM: f64 = 0.0005;
+/// Where pecks are written as moves, the rapid re-enters the hole to this far above the last depth, mm: 0.010 in, as
+/// LinuxCNC's own cycle does.
+const PECK_CLEARANCE_MM: f64 = 0.254;
 
-/// One program per setup of the plan, in the plan's order: `op10.ngc`, `op20.ngc` …
+/// One program per setup of the plan, in the plan's order: `op10.ngc`, `op20.ngc` … or what the dialect
+/// calls them.
 ///
 /// # Errors
 /// [`PostError`] when an operation has no setup or tool in the plan, a number is not finite or beyond the machine, an
-/// operation does not begin with a rapid, an arc's ends lie on different radii, or a setup has no operation.
+/// operation does not begin with a rapid, an arc's ends lie on different radii, a setup has no operation, or the dialect
+/// has no word for a coolant or work offset.
 pub fn write_programs(
     operations: &[Operation],
     plan: &Plan,
     title: &str,
     approved: bool,
+    params: &PostParams,
 ) -> Result<Vec<Program>, PostError> {
     if let Some(lost) = operations.iter().find(|o| plan.setups.iter().all(|s| s.number != o.setup)) {
         return Err(PostError::UnknownSetup {
@@ -39,14 +44,14 @@ pub fn write_programs(
             if own.is_empty() {
                 return Err(PostError::NoOperations { setup: setup.number });
             }
-            let mut w = Writer::new(setup, plan);
+            let mut w = Writer::new(setup, plan, params.dialect);
             w.header(&own, title, approved)?;
             for operation in own {
                 w.operation(operation)?;
             }
-            w.line("G0 Z", Some(w.clearance()?));
-            w.text.push_str("M5\nM9\nM30\n");
-            Ok(Program { file: format!("op{}.ngc", setup.number), setup: setup.number, text: w.text })
+            w.finish()?;
+            let file = w.control.file(setup.number);
+            Ok(Program { file, dialect: params.dialect, setup: setup.number, text: w.page.text })
         })
         .collect()
 }
@@ -74,15 +79,15 @@ pub(super) fn tool_words(t: &Tool) -> String {
 struct Writer<'a> {
     setup: &'a Setup,
     plan: &'a Plan,
-    text: String,
+    dialect: Dialect,
+    control: &'static dyn Wording,
+    page: Page,
     /// Where the tool is, as printed; unknown before the first motion and after a tool change.
     at: [Option<Word>; 3],
+    /// The control may not be exactly there in x and y: say them again.
+    drifted: bool,
     /// Where the last cut or rapid was meant to end in x and y, before rounding, mm.
     meant_xy_mm: [f64; 2],
-    /// The motion word in force, `""` for none.
-    motion: &'static str,
-    /// Feed as printed.
-    feed: String,
     tool: Option<u32>,
     speed: Option<i64>,
     coolant: String,
@@ -92,15 +97,16 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(setup: &'a Setup, plan: &'a Plan) -> Self {
+    fn new(setup: &'a Setup, plan: &'a Plan, dialect: Dialect) -> Self {
         Self {
             setup,
             plan,
-            text: String::new(),
+            dialect,
+            control: wording(dialect),
+            page: Page::default(),
             at: [None; 3],
+            drifted: false,
             meant_xy_mm: [f64::NAN; 2],
-            motion: "",
-            feed: String::new(),
             tool: None,
             speed: None,
             coolant: String::new(),
@@ -111,6 +117,11 @@ impl<'a> Writer<'a> {
 
     fn header(&mut self, own: &[&Operation], title: &str, approved: bool) -> Result<(), PostError> {
         let (plan, setup) = (self.plan, self.setup);
+        let offset = self.control.offset(&setup.work_offset).ok_or_else(|| PostError::WorkOffset {
+            setup: setup.number,
+            found: setup.work_offset.clone(),
+            dialect: self.dialect.name(),
+        })?;
         let size: Vec<String> =
             (0..3).map(|a| format!("{:.1}", plan.stock.max_mm.mm[a] - plan.stock.min_mm.mm[a])).collect();
         let standard = if plan.material.implant_standard.is_empty() {
@@ -132,8 +143,7 @@ impl<'a> Writer<'a> {
         ));
         let pin = plan.pins.first().map_or(0.0, |p| p.diameter_mm);
         lines.push(format!(
-            "zero {}: axis of the D{pin} pin, blank top face; x along the blank to the second pin, z up",
-            setup.work_offset
+            "zero {offset}: axis of the D{pin} pin, blank top face; x along the blank to the second pin, z up"
         ));
         lines.push("units: mm, mm/min, 1/min".into());
         let tools = tools_by_number(plan);
@@ -145,16 +155,40 @@ impl<'a> Writer<'a> {
                 lines.push(tool_words(t));
             }
         }
+        self.control.open(&mut self.page, setup.number);
         for l in lines {
-            let _ = writeln!(self.text, "({})", comment(&l));
+            self.control.note(&mut self.page, &comment(&l));
         }
         if !approved {
-            self.text.push_str("M0\n");
+            self.control.stop(&mut self.page);
         }
-        self.text.push_str("G21 G90 G94 G17 G40 G49 G80\nG61\n");
-        let _ = writeln!(self.text, "{}", setup.work_offset);
-        self.text.push_str("M5 M9\n");
+        let head = Head { setup, offset: &offset, blank: self.blank()? };
+        self.control.start(&mut self.page, &head);
         self.clearance().map(|_| ())
+    }
+
+    /// Corners of the blank in the work frame.
+    fn blank(&self) -> Result<[[Word; 3]; 2], PostError> {
+        let work_from_part: Pose<Work, Part> = self.setup.part_from_work.inverse();
+        let (a, b) = (&self.plan.stock.min_mm, &self.plan.stock.max_mm);
+        let (a, b) = (work_from_part.apply(*a).mm, work_from_part.apply(*b).mm);
+        let mut corners = [[self.word("blank", 0.0)?; 3]; 2];
+        for k in 0..3 {
+            corners[0][k] = self.word("blank", a[k].min(b[k]))?;
+            corners[1][k] = self.word("blank", a[k].max(b[k]))?;
+        }
+        Ok(corners)
+    }
+
+    /// Up, spindle and coolant off, end.
+    fn finish(&mut self) -> Result<(), PostError> {
+        // Said whether it changes anything or not: the last line before the end is one a machinist looks for.
+        (self.at[2], self.page.motion) = (None, "");
+        let clearance = self.clearance()?;
+        self.motion([None, None, Some(clearance)], None);
+        self.control.leave(&mut self.page);
+        self.control.end(&mut self.page, self.setup.number);
+        Ok(())
     }
 
     fn clearance(&self) -> Result<Word, PostError> {
@@ -162,19 +196,12 @@ impl<'a> Writer<'a> {
     }
 
     fn word(&self, what: &'static str, v: f64) -> Result<Word, PostError> {
-        Word::of_mm(v).ok_or_else(|| PostError::NotFinite {
+        Word::of_mm(v, self.control.decimals()).ok_or_else(|| PostError::NotFinite {
             operation: self.operation.clone(),
             number: self.number,
             what,
             found: v,
         })
-    }
-
-    fn line(&mut self, words: &str, value: Option<Word>) {
-        let _ = match value {
-            Some(v) => writeln!(self.text, "{words}{v}"),
-            None => writeln!(self.text, "{words}"),
-        };
     }
 
     fn bad(&self, found: String, expected: &'static str) -> PostError {
@@ -200,9 +227,10 @@ impl<'a> Writer<'a> {
                 self.bad("the operation does not begin with a rapid".into(), "a rapid over its first cut")
             );
         }
-        let _ = writeln!(self.text, "({})", comment(&o.name));
-        self.motion = "";
+        self.control.note(&mut self.page, &comment(&o.name));
+        self.page.motion = "";
         let clearance = self.clearance()?;
+        let speed = o.spindle_rpm.round() as i64;
         if self.tool != Some(o.tool) {
             if !tools_by_number(self.plan).contains_key(&o.tool) {
                 let known =
@@ -211,29 +239,27 @@ impl<'a> Writer<'a> {
             }
             if self.tool.is_some() {
                 self.rise_to(clearance);
-                self.text.push_str("M5\nM9\n");
+                self.control.leave(&mut self.page);
             }
-            let _ = writeln!(self.text, "T{} M6\nG43 H{}", o.tool, o.tool);
+            self.control.change(&mut self.page, o.tool, speed);
             self.tool = Some(o.tool);
-            (self.at, self.motion, self.speed) = ([None; 3], "", None);
+            (self.at, self.speed) = ([None; 3], None);
             self.coolant.clear();
-            self.feed.clear();
+            self.page.forget();
         } else {
             self.rise_to(clearance);
         }
-        let speed = o.spindle_rpm.round() as i64;
         if self.speed != Some(speed) {
-            let _ = writeln!(self.text, "S{speed} M3");
+            self.control.spindle(&mut self.page, speed, self.speed.is_some());
             self.speed = Some(speed);
         }
         if self.coolant != o.coolant {
-            let word = match o.coolant.as_str() {
-                "flood" => "M8",
-                "mist" => "M7",
-                "dry" => "M9",
-                other => return Err(PostError::Coolant { operation: o.name.clone(), found: other.into() }),
-            };
-            self.line(word, None);
+            let word = self.control.coolant(&o.coolant).ok_or_else(|| PostError::Coolant {
+                operation: o.name.clone(),
+                found: o.coolant.clone(),
+                dialect: self.dialect.name(),
+            })?;
+            self.control.say(&mut self.page, word);
             self.coolant = o.coolant.clone();
         }
         // From wherever a tool change left the spindle: straight to a height above everything.
@@ -250,15 +276,12 @@ impl<'a> Writer<'a> {
     fn rise_to(&mut self, clearance: Word) {
         self.end_cycle();
         if self.at[2].is_none_or(|z| z < clearance) {
-            self.motion("G0", [None, None, Some(clearance)], None);
+            self.motion([None, None, Some(clearance)], None);
         }
     }
 
     fn end_cycle(&mut self) {
-        if self.motion == "G81" || self.motion == "G83" {
-            self.text.push_str("G80\n");
-            self.motion = "";
-        }
+        self.control.end_cycle(&mut self.page);
     }
 
     fn one_move(&mut self, m: &Move, o: &Operation) -> Result<(), PostError> {
@@ -269,7 +292,7 @@ impl<'a> Writer<'a> {
                 let rises = self.at[2].is_none_or(|z| to[2] >= z);
                 let (z, xy) = ([None, None, Some(to[2])], [Some(to[0]), Some(to[1]), None]);
                 for part in if rises { [z, xy] } else { [xy, z] } {
-                    self.motion("G0", part, None);
+                    self.motion(part, None);
                 }
                 self.meant_xy_mm = [meant[0], meant[1]];
                 Ok(())
@@ -279,7 +302,7 @@ impl<'a> Writer<'a> {
                 let to = self.place(meant)?;
                 self.known_start()?;
                 let feed = if matches!(m, Move::Cut(_)) { o.feed_mm_per_min } else { o.plunge_mm_per_min };
-                self.motion("G1", to.map(Some), Some(feed));
+                self.motion(to.map(Some), Some(feed));
                 self.meant_xy_mm = [meant[0], meant[1]];
                 Ok(())
             }
@@ -295,7 +318,7 @@ impl<'a> Writer<'a> {
 
     /// Rounded as printed, and within the machine's travels.
     fn place(&self, p: [f64; 3]) -> Result<[Word; 3], PostError> {
-        let mut out = [Word::of_mm(0.0).expect("zero is finite"); 3];
+        let mut out = [self.word("x", 0.0)?; 3];
         for (a, (axis, what)) in [('x', "x"), ('y', "y"), ('z', "z")].into_iter().enumerate() {
             out[a] = self.word(what, p[a])?;
             let reach_mm = self.setup.work_zero_machine_mm[a] + p[a];
@@ -317,36 +340,22 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// One block of `G0` or `G1`: the axes that change; nothing when none does.
-    fn motion(&mut self, word: &'static str, to: [Option<Word>; 3], feed: Option<f64>) {
-        let mut words = String::new();
-        for (a, letter) in ["X", "Y", "Z"].into_iter().enumerate() {
+    /// One straight block: the axes that change; nothing when none does. A rapid without a feed.
+    fn motion(&mut self, to: [Option<Word>; 3], feed: Option<f64>) {
+        let again = self.drifted && to[0].is_some() && to[1].is_some();
+        let mut axes = Vec::with_capacity(3);
+        for (a, letter) in ['X', 'Y', 'Z'].into_iter().enumerate() {
             if let Some(v) = to[a]
-                && self.at[a] != Some(v)
+                && (self.at[a] != Some(v) || (again && a < 2))
             {
-                let _ = write!(words, "{}{letter}{v}", if words.is_empty() { "" } else { " " });
+                axes.push((letter, v));
                 self.at[a] = Some(v);
             }
         }
-        if !words.is_empty() {
-            self.block(word, &words, feed);
+        self.drifted &= !again;
+        if !axes.is_empty() {
+            self.control.straight(&mut self.page, &axes, feed);
         }
-    }
-
-    fn block(&mut self, word: &'static str, words: &str, feed: Option<f64>) {
-        if self.motion != word {
-            let _ = write!(self.text, "{word} ");
-            self.motion = word;
-        }
-        self.text.push_str(words);
-        if let Some(f) = feed {
-            let f = format!("{f:.1}");
-            if f != self.feed {
-                let _ = write!(self.text, " F{f}");
-                self.feed = f;
-            }
-        }
-        self.text.push('\n');
     }
 
     fn arc(
@@ -360,58 +369,20 @@ impl<'a> Writer<'a> {
         let start = self.known_start()?;
         self.word("arc centre x", centre_mm[0])?;
         self.word("arc centre y", centre_mm[1])?;
-        let (s, e) = ([start[0].mm(), start[1].mm()], [to[0].mm(), to[1].mm()]);
-        let from_centre = |p: [f64; 2]| [p[0] - centre_mm[0], p[1] - centre_mm[1]];
-        let (rs, re) = (from_centre(s), from_centre(e));
-        let (ls, le) = (rs[0].hypot(rs[1]), re[0].hypot(re[1]));
-        // 2 µm: what the budget gives arc fitting, doubled; more is not rounding but a wrong arc.
-        let same_radius = (ls - le).abs() <= 0.002;
-        if !same_radius || ls < 1e-3 {
-            let found = format!("the arc's ends lie {ls:.4} and {le:.4} mm from its centre");
-            return Err(self.bad(found, "equal radii of at least 0.001 mm"));
-        }
-        let chord = [e[0] - s[0], e[1] - s[1]];
-        let length = chord[0].hypot(chord[1]);
-        let meant_from = std::mem::replace(&mut self.meant_xy_mm, [to_mm[0], to_mm[1]]);
-        if length < SHORT_ARC_MM {
-            // Next to nothing or next to a full circle: the ends as meant, before rounding, decide. Equal ends are a
-            // full circle.
-            let full = meant_from == [to_mm[0], to_mm[1]];
-            let (ms, me) = (from_centre(meant_from), from_centre([to_mm[0], to_mm[1]]));
-            let left = (ms[0] * me[1] - ms[1] * me[0]).atan2(ms[0] * me[0] + ms[1] * me[1]);
-            let short = if clockwise { left <= 0.0 } else { left >= 0.0 };
-            if short && !full {
-                self.motion("G1", to.map(Some), Some(feed));
+        let meant = (self.meant_xy_mm, [to_mm[0], to_mm[1]]);
+        let arc = match printed(clockwise, (start, to), meant, centre_mm, self.control.decimals()) {
+            Ok(Printed::Arc(arc)) => arc,
+            Ok(Printed::Straight) => {
+                self.motion(to.map(Some), Some(feed));
+                self.meant_xy_mm = meant.1;
                 return Ok(());
             }
-        }
-        // On the perpendicular bisector of the rounded ends both radii are equal.
-        let centre = if length >= SHORT_ARC_MM {
-            let middle = [0.5 * (s[0] + e[0]), 0.5 * (s[1] + e[1])];
-            let along = ((centre_mm[0] - middle[0]) * chord[0] + (centre_mm[1] - middle[1]) * chord[1])
-                / (length * length);
-            [centre_mm[0] - along * chord[0], centre_mm[1] - along * chord[1]]
-        } else {
-            centre_mm
+            Err((found, expected)) => return Err(self.bad(found, expected)),
         };
-        let (i, j) = (self.word("I", centre[0] - s[0])?, self.word("J", centre[1] - s[1])?);
-        let printed = [s[0] + i.mm(), s[1] + j.mm()];
-        let (a, b) =
-            ((s[0] - printed[0]).hypot(s[1] - printed[1]), (e[0] - printed[0]).hypot(e[1] - printed[1]));
-        if (a - b).abs() > ARC_RADIUS_MM {
-            return Err(self.bad(
-                format!("the arc's radii as printed are {a:.5} and {b:.5} mm"),
-                "radii equal to 0.5 um",
-            ));
-        }
-        // Arcs carry x and y always: a control may read a missing axis as a full circle.
-        let mut words = format!("X{} Y{}", to[0], to[1]);
-        if to[2] != start[2] {
-            let _ = write!(words, " Z{}", to[2]);
-        }
-        let _ = write!(words, " I{i} J{j}");
+        self.control.arc(&mut self.page, &arc, feed);
+        self.drifted = self.control.drifts(&arc);
         self.at = to.map(Some);
-        self.block(if clockwise { "G2" } else { "G3" }, &words, Some(feed));
+        self.meant_xy_mm = meant.1;
         Ok(())
     }
 
@@ -434,28 +405,47 @@ impl<'a> Writer<'a> {
             return Err(self.bad(format!("the peck is {peck_mm}"), "0 for none or a positive depth"));
         }
         let clearance = self.clearance()?;
-        // G98: between holes the drill travels at the height it had before the cycle, which is above everything.
+        // Between holes the drill travels at the height it had before the cycle, which is above everything.
         if self.at[2].is_none_or(|z| z < clearance) {
             self.rise_to(clearance);
         }
         let peck = self.word("peck", peck_mm)?;
-        let word = if peck.mm() > 0.0 { "G83" } else { "G81" };
-        let mut words = String::new();
-        if self.motion != word {
-            self.end_cycle();
-            words.push_str("G98 ");
+        let hole = Hole {
+            at: [top[0], top[1]],
+            retract: top[2],
+            bottom: bottom[2],
+            peck: (peck.mm() > 0.0).then_some(peck),
+            // The cycle ends at the height it began at, or at the retract height where that is higher.
+            back: self.at[2].max(Some(top[2])).expect("the retract height is known"),
+            feed_mm_per_min: feed,
+        };
+        if self.control.cycle(&mut self.page, &hole) {
+            self.at = [Some(hole.at[0]), Some(hole.at[1]), Some(hole.back)];
+        } else {
+            self.drill_by_moves(&hole)?;
         }
-        // All words on each line: sticky cycle values are easily lost when a machinist restarts in the middle.
-        let _ = write!(words, "{word} X{} Y{} Z{} R{}", top[0], top[1], bottom[2], top[2]);
-        if peck.mm() > 0.0 {
-            let _ = write!(words, " Q{peck}");
-        }
-        self.motion = word;
-        let _ = writeln!(self.text, "{words} F{feed:.1}");
-        self.feed = format!("{feed:.1}");
-        // The cycle ends at the height it began at, or at R where that is higher.
-        self.at = [Some(top[0]), Some(top[1]), self.at[2].max(Some(top[2]))];
         self.meant_xy_mm = xy;
+        Ok(())
+    }
+
+    /// The same motions as G81 or G83, each written out.
+    fn drill_by_moves(&mut self, hole: &Hole) -> Result<(), PostError> {
+        let to = |z: Word| [None, None, Some(z)];
+        self.motion([Some(hole.at[0]), Some(hole.at[1]), None], None);
+        self.motion(to(hole.retract), None);
+        if let Some(peck) = hole.peck {
+            let above = self.word("peck", -PECK_CLEARANCE_MM)?;
+            let mut depth = hole.retract.below(peck);
+            while depth > hole.bottom {
+                self.motion(to(depth), Some(hole.feed_mm_per_min));
+                self.motion(to(hole.retract), None);
+                // A peck shallower than the clearance would otherwise re-enter from above the retract height.
+                self.motion(to(depth.below(above).min(hole.retract)), None);
+                depth = depth.below(peck);
+            }
+        }
+        self.motion(to(hole.bottom), Some(hole.feed_mm_per_min));
+        self.motion(to(hole.back), None);
         Ok(())
     }
 }

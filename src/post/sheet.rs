@@ -5,9 +5,10 @@ use std::fmt::Write;
 use minijinja::{Environment, Value, context};
 
 use crate::geometry::outline::outline_xy;
-use crate::model::{Implant, Move, Operation, Part, Plan, Pose, Program, Setup, Work};
+use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, Work};
 
 use super::PostError;
+use super::dialect::wording;
 use super::tool_list::tool_list;
 
 /// A drawing's outline is good to half of this, mm.
@@ -26,22 +27,25 @@ pub fn setup_sheet_html(
     approved: bool,
 ) -> Result<String, PostError> {
     let outline = outline_xy(&implant.body, OUTLINE_CELL_MM);
+    let dialect = programs.first().map(|p| p.dialect);
     let setups: Vec<Value> = plan
         .setups
         .iter()
         .map(|s| {
+            let program = programs.iter().find(|p| p.setup == s.number);
+            let offset = dialect.and_then(|d| wording(d).offset(&s.work_offset));
             context! {
                 number => s.number,
                 name => s.name.clone(),
-                offset => s.work_offset.clone(),
-                file => format!("op{}.ngc", s.number),
-                blocks => programs.iter().find(|p| p.setup == s.number).map_or(0, |p| p.text.lines().count()),
+                offset => offset.unwrap_or_else(|| s.work_offset.clone()),
+                file => program.map_or_else(|| "none".into(), |p| p.file.clone()),
+                blocks => program.map_or(0, |p| p.text.lines().count()),
                 svg => drawing(implant, plan, s, &outline),
                 limits => limits(s, operations),
             }
         })
         .collect();
-    let tools: Vec<Value> = tool_list(plan, operations)
+    let tools: Vec<Value> = tool_list(plan, operations, programs)
         .tools
         .iter()
         .map(|e| {
@@ -83,6 +87,7 @@ pub fn setup_sheet_html(
     template
         .render(context! {
             title, approved, setups, tools, zero, tab_words,
+            dialect => dialect.map_or("none", Dialect::name),
             tab_count => plan.tabs.len(),
             material => plan.material.name.clone(),
             coolant => plan.material.coolant.clone(),

@@ -111,6 +111,15 @@ fn operation(setup: u32, tool: u32, coolant: &str, moves: Vec<Move>) -> Operatio
     }
 }
 
+fn write(
+    operations: &[Operation],
+    plan: &Plan,
+    title: &str,
+    approved: bool,
+) -> Result<Vec<Program>, PostError> {
+    write_programs(operations, plan, title, approved, &PostParams::of(Dialect::LinuxCnc))
+}
+
 fn start() -> Move {
     Move::Rapid([0.0, 0.0, 10.0])
 }
@@ -120,7 +129,7 @@ fn both(moves: Vec<Move>) -> Vec<Operation> {
 }
 
 fn op10(moves: Vec<Move>) -> Result<String, PostError> {
-    Ok(write_programs(&both(moves), &plan("dry"), "case 1, part 1", true)?[0].text.clone())
+    Ok(write(&both(moves), &plan("dry"), "case 1, part 1", true)?[0].text.clone())
 }
 
 /// The positions of a program's motions in order, modal axes filled in; cycles give their x, y and bottom.
@@ -162,13 +171,9 @@ fn every_number_reads_back_within_half_its_last_digit() {
 
 #[test]
 fn a_program_starts_safe_and_ends_safe() {
-    let programs = write_programs(
-        &both(vec![start(), Move::Plunge([0.0, 0.0, -1.0])]),
-        &plan("dry"),
-        "case 1 (x)",
-        true,
-    )
-    .unwrap();
+    let programs =
+        write(&both(vec![start(), Move::Plunge([0.0, 0.0, -1.0])]), &plan("dry"), "case 1 (x)", true)
+            .unwrap();
     assert_eq!(programs.iter().map(|p| p.file.as_str()).collect::<Vec<_>>(), ["op10.ngc", "op20.ngc"]);
     for p in &programs {
         let lines: Vec<&str> = p.text.lines().collect();
@@ -198,8 +203,7 @@ fn a_program_starts_safe_and_ends_safe() {
 #[test]
 fn until_approved_a_program_begins_with_draft_and_a_stop() {
     let programs =
-        write_programs(&both(vec![start(), Move::Cut([0.0, 0.0, -1.0])]), &plan("dry"), "case", false)
-            .unwrap();
+        write(&both(vec![start(), Move::Cut([0.0, 0.0, -1.0])]), &plan("dry"), "case", false).unwrap();
     for p in programs {
         assert!(p.text.starts_with("(DRAFT)\n"));
         let stop = p.text.lines().position(|l| l == "M0").expect("a stop");
@@ -217,7 +221,7 @@ fn coolant_runs_for_metal_and_stops_before_the_tool_changes() {
         operation(10, 11, "flood", vec![start(), Move::Cut([0.0, 0.0, -1.0])]),
         operation(20, 11, "mist", vec![start(), Move::Cut([0.0, 0.0, -1.0])]),
     ];
-    let programs = write_programs(&ops, &plan("flood"), "case", true).unwrap();
+    let programs = write(&ops, &plan("flood"), "case", true).unwrap();
     let text = &programs[0].text;
     assert_eq!(text.matches("\nM8\n").count(), 2);
     let (change, rise) = (text.find("T11 M6").unwrap(), text.find("Z-1.0000 F").unwrap());
@@ -345,7 +349,7 @@ fn what_the_machine_cannot_do_is_refused_with_value_and_limit() {
     let with = |change: fn(&mut Operation)| {
         let mut ops = both(vec![start(), Move::Cut([0.0, 0.0, -1.0])]);
         change(&mut ops[0]);
-        write_programs(&ops, &plan("dry"), "case", true).unwrap_err().to_string()
+        write(&ops, &plan("dry"), "case", true).unwrap_err().to_string()
     };
     assert!(with(|o| o.spindle_rpm = 20001.0).contains("20000"));
     assert!(with(|o| o.feed_mm_per_min = 1e5).contains("10000"));
@@ -434,7 +438,7 @@ fn small_implant() -> Implant {
 #[test]
 fn the_sheet_says_what_the_machinist_must_know() {
     let (plan, ops) = (plan("dry"), both(vec![start(), Move::Cut([0.0, 0.0, -7.25])]));
-    let programs = write_programs(&ops, &plan, "case", false).unwrap();
+    let programs = write(&ops, &plan, "case", false).unwrap();
     let html = setup_sheet_html(&small_implant(), &plan, &ops, &programs, "case <1>", false).unwrap();
     for words in [
         "DRAFT",
@@ -451,6 +455,7 @@ fn the_sheet_says_what_the_machinist_must_know() {
         "D6 X86.00 Y0.00",
         "bone side up",
         "outer side up",
+        "written for LinuxCNC: op10.ngc and op20.ngc",
     ] {
         assert!(html.contains(words), "{words}");
     }
@@ -462,7 +467,7 @@ fn the_sheet_says_what_the_machinist_must_know() {
     assert!(!html.contains("NaN") && !html.contains("inf"));
     let approved = setup_sheet_html(&small_implant(), &plan, &ops, &programs, "case", true).unwrap();
     assert!(!approved.contains("DRAFT"));
-    let list = tool_list(&plan, &ops);
+    let list = tool_list(&plan, &ops, &programs);
     assert_eq!(list.tools.iter().map(|t| t.tool.number).collect::<Vec<_>>(), [1, 11]);
     assert_eq!(list.tools[0].programs, ["op10.ngc"]);
     assert!(list.linuxcnc_tool_table.starts_with("T1 P1 Z0.0 D8.0000 ;"));

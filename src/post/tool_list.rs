@@ -5,7 +5,7 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Operation, Plan, Tool};
+use crate::model::{Dialect, Operation, Plan, Program, Tool};
 
 use super::program::{tool_words, tools_by_number};
 
@@ -25,29 +25,31 @@ pub struct ToolEntry {
 pub struct ToolList {
     /// `osteomill.tools/1`.
     pub schema: String,
+    /// What the programs are written in.
+    pub dialect: Dialect,
     /// By T number; only tools that a program uses.
     pub tools: Vec<ToolEntry>,
     /// The same as a LinuxCNC tool table with lengths to be measured (zero).
     pub linuxcnc_tool_table: String,
 }
 
-/// The tools that the operations use.
-pub fn tool_list(plan: &Plan, operations: &[Operation]) -> ToolList {
+/// The tools that the operations use, and the programs that use them.
+pub fn tool_list(plan: &Plan, operations: &[Operation], programs: &[Program]) -> ToolList {
     let mut tools = Vec::new();
     let mut table = String::new();
     for (number, tool) in tools_by_number(plan) {
-        let programs: Vec<String> = plan
-            .setups
+        let users: Vec<String> = programs
             .iter()
-            .filter(|s| operations.iter().any(|o| o.setup == s.number && o.tool == number))
-            .map(|s| format!("op{}.ngc", s.number))
+            .filter(|p| operations.iter().any(|o| o.setup == p.setup && o.tool == number))
+            .map(|p| p.file.clone())
             .collect();
-        if programs.is_empty() {
+        if users.is_empty() {
             continue;
         }
         let roles = plan.tools.iter().filter(|(_, t)| t.number == number).map(|(r, _)| r.clone()).collect();
         let _ = writeln!(table, "T{number} P{number} Z0.0 D{:.4} ;{}", tool.diameter_mm, tool_words(tool));
-        tools.push(ToolEntry { roles, programs, tool: tool.clone() });
+        tools.push(ToolEntry { roles, programs: users, tool: tool.clone() });
     }
-    ToolList { schema: "osteomill.tools/1".into(), tools, linuxcnc_tool_table: table }
+    let dialect = programs.first().map_or(Dialect::default(), |p| p.dialect);
+    ToolList { schema: "osteomill.tools/1".into(), dialect, tools, linuxcnc_tool_table: table }
 }

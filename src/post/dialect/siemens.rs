@@ -1,0 +1,61 @@
+//! Siemens 840D: `op10.mpf`, four decimals, which the control rounds no further than its 1 nm.
+//!
+//! `G710` takes feeds as well as lengths in millimetres, whatever the machine's own system (`G71` leaves feeds to it).
+//! `G60 G601` stops exactly at every block: slow, but the corner the judge simulated is the corner cut. `D1` carries the
+//! tool's length; `SUPA` with `D0` goes to the machine's own position. Holes are written as moves: what CYCLE83 does between
+//! pecks hangs on machine data. The sixth and later settable offsets are `G505`, `G506`; `G58` means something else.
+
+use super::Hole;
+use super::{Head, Page, Wording};
+
+pub(super) struct Siemens;
+
+impl Wording for Siemens {
+    fn decimals(&self) -> u8 {
+        4
+    }
+
+    fn file(&self, setup: u32) -> String {
+        format!("op{setup}.mpf")
+    }
+
+    fn offset(&self, work_offset: &str) -> Option<String> {
+        match work_offset {
+            "G54" | "G55" | "G56" | "G57" => Some(work_offset.into()),
+            "G58" => Some("G505".into()),
+            "G59" => Some("G506".into()),
+            _ => None,
+        }
+    }
+
+    fn note(&self, page: &mut Page, text: &str) {
+        page.line(&format!("; {text}"));
+    }
+
+    fn start(&self, page: &mut Page, head: &Head) {
+        page.line("G710 G90 G94 G17 G40");
+        page.line("G60 G601");
+        page.line(head.offset);
+        self.leave(page);
+    }
+
+    fn leave(&self, page: &mut Page) {
+        page.line("M5");
+        page.line("M9");
+        page.line("G0 SUPA Z0.0000 D0");
+        page.motion = "";
+    }
+
+    fn change(&self, page: &mut Page, tool: u32, _: i64) {
+        page.line(&format!("T{tool} M6"));
+        page.line("D1");
+    }
+
+    fn cycle(&self, _: &mut Page, _: &Hole) -> bool {
+        false
+    }
+
+    fn end(&self, page: &mut Page, _: u32) {
+        page.line("M30");
+    }
+}

@@ -1,0 +1,14 @@
+(line 10: unknown-word: P has no meaning in this block)
+%
+O0010
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+S8000 M3
+G0 G43 H1 Z20.
+X-10. Y-10.
+G2 X-10. Y-10. Z19. I5. J0. P2 F500.
+G0 Z20.
+M5
+M30
+%

@@ -1,0 +1,13 @@
+; line 10: unknown-word: parameters are not; write the number itself
+0 BEGIN PGM OP10 MM
+1 BLK FORM 0.1 Z X+0 Y+0 Z-10
+2 BLK FORM 0.2 X+30 Y+20 Z+0
+3 CYCL DEF 247 DATUM SETTING Q339=+1
+4 TOOL CALL 1 Z S8000
+5 M3
+6 L Z+20 R0 FMAX
+7 L X-10 Y-10 FMAX
+8 L X+Q1 FMAX
+9 M5
+10 M30
+11 END PGM OP10 MM
