@@ -1,0 +1,543 @@
+//! What a fault does, found by brute force: the tool is set down every 0.02 mm along the program.
+//!
+//! Shares no code with `milling` and `inspect`: own reader, own forms. Deviation is seen along the normal of each of
+//! the design's samples: from there outwards the line first meets some tool (material left on), or the sample lies in
+//! one (a gouge). Collisions are those of the plainest kind, on columns 0.3 mm apart and with 0.05 mm to spare.
+//! The sampler may know the sound programs, so that only motions that a fault changed are walked again; the judge may
+//! not.
+
+use std::collections::HashMap;
+
+use osteomill::milling::ProgramText;
+use osteomill::model::{Job, Mesh, Part, Point, Tool, ToolKind};
+use rayon::prelude::*;
+
+use super::reader::{Motion, read};
+
+/// Distance between places of the tool, and between samples of the design, mm.
+const STEP_MM: f64 = 0.02;
+const SAMPLE_MM: f64 = 0.15;
+/// As far as deviations are told apart, mm.
+const REACH_MM: f64 = 0.15;
+/// What harms: a thousandth of an inch, mm.
+pub const HARM_MM: f64 = 0.0254;
+/// Samples this near to one that a tab covers in the sound part are left out where material stands, mm.
+const BESIDE_TAB_MM: f64 = 1.0;
+const CELL_MM: f64 = 0.5;
+/// Columns of the stock and steps of the tool over them, mm; and how deep a collision must be to be told.
+const COLUMN_MM: f64 = 0.3;
+const STRIDE_MM: f64 = 0.1;
+const SPARE_MM: f64 = 0.05;
+
+type V = [f64; 3];
+
+#[derive(Clone, Copy)]
+struct Sample {
+    p: V,
+    n: V,
+}
+
+/// Where a line through the tool begins and ends in it.
+type Stretch = Option<(f64, f64)>;
+
+/// A tool as a body of revolution without end upwards; `z` up the tool.
+#[derive(Clone, Copy)]
+struct Form {
+    kind: ToolKind,
+    r: f64,
+    /// Tangent of half the point's angle.
+    point: f64,
+}
+
+impl Form {
+    fn of(tool: &Tool) -> Self {
+        Self {
+            kind: tool.kind,
+            r: tool.diameter_mm / 2.0,
+            point: (tool.point_angle_deg.to_radians() / 2.0).tan(),
+        }
+    }
+
+    /// Height of the end above the tip at this distance from the axis.
+    fn end(&self, rho: f64) -> f64 {
+        match self.kind {
+            ToolKind::Ball => self.r - (self.r * self.r - rho * rho).max(0.0).sqrt(),
+            ToolKind::Drill | ToolKind::Chamfer => rho / self.point,
+            _ => 0.0,
+        }
+    }
+
+    /// The line `q + t n` in the tool whose tip is the origin.
+    fn stretch(&self, q: V, n: V) -> Stretch {
+        match self.kind {
+            ToolKind::Ball => {
+                let c = [q[0], q[1], q[2] - self.r];
+                let ball = roots(1.0, dot(c, n), dot(c, c) - self.r * self.r);
+                match (ball, upright(c, n, self.r)) {
+                    (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                    (a, b) => a.or(b),
+                }
+            }
+            ToolKind::Drill | ToolKind::Chamfer => self.searched(q, n),
+            _ => upright(q, n, self.r),
+        }
+    }
+
+    /// By trial: the deepest place within reach, then halving. Only for points.
+    fn searched(&self, q: V, n: V) -> Stretch {
+        let out = |t: f64| {
+            let p = [q[0] + t * n[0], q[1] + t * n[1], q[2] + t * n[2]];
+            let rho = p[0].hypot(p[1]);
+            (rho - self.r).max(self.end(rho) - p[2])
+        };
+        let span = 1.0;
+        let tried = (0..=200).map(|i| span * (f64::from(i) / 100.0 - 1.0));
+        let deepest = tried.min_by(|a, b| out(*a).total_cmp(&out(*b)))?;
+        if out(deepest) > 0.0 {
+            return None;
+        }
+        let edge = |mut inside: f64, mut outside: f64| {
+            if out(outside) <= 0.0 {
+                return outside;
+            }
+            for _ in 0..40 {
+                let middle = 0.5 * (inside + outside);
+                if out(middle) <= 0.0 { inside = middle } else { outside = middle }
+            }
+            inside
+        };
+        Some((edge(deepest, -span), edge(deepest, span)))
+    }
+}
+
+fn dot(a: V, b: V) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// Between the roots of `a t² + 2 b t + c`.
+fn roots(a: f64, b: f64, c: f64) -> Stretch {
+    let d = b * b - a * c;
+    (d > 0.0).then(|| ((-b - d.sqrt()) / a, (-b + d.sqrt()) / a))
+}
+
+/// The line within an upright cylinder above height 0.
+fn upright(q: V, n: V, r: f64) -> Stretch {
+    let (a, b, c) = (n[0] * n[0] + n[1] * n[1], q[0] * n[0] + q[1] * n[1], q[0] * q[0] + q[1] * q[1] - r * r);
+    let round = if a > 1e-12 {
+        roots(a, b, c)?
+    } else if c < 0.0 {
+        (-1e3, 1e3)
+    } else {
+        return None;
+    };
+    let level = if n[2].abs() < 1e-12 {
+        if q[2] < 0.0 {
+            return None;
+        }
+        (-1e3, 1e3)
+    } else if n[2] > 0.0 {
+        (-q[2] / n[2], 1e3)
+    } else {
+        (-1e3, -q[2] / n[2])
+    };
+    let both = (round.0.max(level.0), round.1.min(level.1));
+    (both.0 < both.1).then_some(both)
+}
+
+/// One motion in the part, mm.
+#[derive(Clone)]
+struct Walk {
+    program: usize,
+    line: u32,
+    rapid: bool,
+    tool: u32,
+    /// +1: the tool comes from part +z.
+    up: f64,
+    places: Vec<V>,
+}
+
+impl Walk {
+    fn key(&self) -> (u32, bool, Vec<[i64; 3]>) {
+        let round = |p: &V| p.map(|x| (x * 1e6).round() as i64);
+        (self.tool, self.up > 0.0, self.places.iter().map(round).collect())
+    }
+
+    fn steps(&self, step_mm: f64, mut each: impl FnMut(V)) {
+        each(self.places[0]);
+        for w in self.places.windows(2) {
+            let d = [w[1][0] - w[0][0], w[1][1] - w[0][1], w[1][2] - w[0][2]];
+            let n = (dot(d, d).sqrt() / step_mm).ceil().max(1.0) as usize;
+            for i in 1..=n {
+                let s = i as f64 / n as f64;
+                each([w[0][0] + d[0] * s, w[0][1] + d[1] * s, w[0][2] + d[2] * s]);
+            }
+        }
+    }
+}
+
+/// Samples of one face of the design in cells over x and y.
+struct Cells {
+    lo: [f64; 2],
+    n: [usize; 2],
+    cells: Vec<(Vec<u32>, f64, f64)>,
+}
+
+/// The design, and what the sound programs leave of it.
+pub struct Sampler {
+    samples: Vec<Sample>,
+    faces: Vec<Cells>,
+    forms: HashMap<u32, Form>,
+    base: HashMap<(u32, bool, Vec<[i64; 3]>), u32>,
+    /// Motion of the sound programs, sample, deviation.
+    met: Vec<(u32, u32, f32)>,
+    /// Left out where material stands: tabs.
+    tab: Vec<bool>,
+    pub most_mm: f64,
+    pub least_mm: f64,
+}
+
+/// What a fault comes to.
+pub struct Outcome {
+    /// Why it harms; `None` where it does not.
+    pub harm: Option<String>,
+    /// Program and line of every motion that is none of the sound programs'.
+    pub changed: Vec<(usize, u32)>,
+}
+
+impl Sampler {
+    pub fn new(design: &Mesh<Part>, programs: &[ProgramText], job: &Job) -> Self {
+        let samples = samples(design);
+        let face = |pick: &dyn Fn(f64) -> bool| cells(&samples, pick);
+        let faces = vec![face(&|z| z > 0.5), face(&|z| z < -0.5), face(&|z| z.abs() <= 0.5)];
+        let forms = job.tool.iter().map(|t| (t.number, Form::of(t))).collect();
+        let mut s = Self {
+            tab: vec![false; samples.len()],
+            samples,
+            faces,
+            forms,
+            base: HashMap::new(),
+            met: Vec::new(),
+            most_mm: 0.0,
+            least_mm: 0.0,
+        };
+        let (walks, refused) = walks(programs, job);
+        assert!(refused.is_empty(), "the sound programs are refused: {refused:?}");
+        let met = s.touch_all(&walks.iter().collect::<Vec<_>>());
+        for (number, (walk, met)) in walks.iter().zip(met).enumerate() {
+            s.base.insert(walk.key(), number as u32);
+            // A motion made twice counts once; either is enough.
+            let number = s.base[&walk.key()];
+            s.met.extend(met.into_iter().map(|(i, t)| (number, i, t as f32)));
+        }
+        let dev = s.deviations(&[], &[]);
+        let proud: Vec<V> = (0..dev.len()).filter(|&i| dev[i] > HARM_MM).map(|i| s.samples[i].p).collect();
+        for i in 0..dev.len() {
+            let p = s.samples[i].p;
+            let near = |q: &V| {
+                let d = [p[0] - q[0], p[1] - q[1], p[2] - q[2]];
+                dot(d, d) < BESIDE_TAB_MM * BESIDE_TAB_MM
+            };
+            s.tab[i] = proud.iter().any(near);
+        }
+        let free = (0..dev.len()).filter(|&i| !s.tab[i]).map(|i| dev[i]);
+        (s.least_mm, s.most_mm) = free.fold((0.0, 0.0), |(lo, hi), d| (f64::min(lo, d), f64::max(hi, d)));
+        s
+    }
+
+    /// Places of the design where tabs leave material on in the sound part.
+    pub fn tab_places(&self) -> impl Iterator<Item = V> {
+        self.samples.iter().zip(&self.tab).filter(|s| *s.1).map(|s| s.0.p)
+    }
+
+    pub fn samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// What these programs do to the part.
+    pub fn outcome(&self, programs: &[ProgramText], job: &Job) -> Outcome {
+        let (walks, refused) = walks(programs, job);
+        let mut there =
+            vec![false; self.base.len().max(1 + self.base.values().max().map_or(0, |m| *m as usize))];
+        let mut fresh = Vec::new();
+        for w in &walks {
+            match self.base.get(&w.key()) {
+                Some(&n) => there[n as usize] = true,
+                None => fresh.push(w),
+            }
+        }
+        let changed = fresh.iter().map(|w| (w.program, w.line)).collect();
+        let gone: Vec<bool> = there.iter().map(|t| !t).collect();
+        let harm = refused
+            .first()
+            .map(|(p, line, why)| format!("refused: program {p} line {line}: {why}"))
+            .or_else(|| self.off(&gone, &fresh))
+            .or_else(|| collision(&walks, &self.forms, job));
+        Outcome { harm, changed }
+    }
+
+    fn off(&self, gone: &[bool], fresh: &[&Walk]) -> Option<String> {
+        let fresh: Vec<(u32, f64)> = self.touch_all(fresh).concat();
+        let dev = self.deviations(gone, &fresh);
+        let worst = (0..dev.len())
+            .filter(|&i| dev[i] < -HARM_MM || (dev[i] > HARM_MM && !self.tab[i]))
+            .max_by(|&a, &b| dev[a].abs().total_cmp(&dev[b].abs()))?;
+        let p = self.samples[worst].p;
+        Some(format!("{:+.4} mm at ({:.2}, {:.2}, {:.2})", dev[worst], p[0], p[1], p[2]))
+    }
+
+    fn deviations(&self, gone: &[bool], fresh: &[(u32, f64)]) -> Vec<f64> {
+        let mut dev = vec![REACH_MM; self.samples.len()];
+        let old = self.met.iter().filter(|m| !gone.get(m.0 as usize).is_some_and(|g| *g));
+        for (i, t) in old.map(|m| (m.1, f64::from(m.2))).chain(fresh.iter().copied()) {
+            let d = &mut dev[i as usize];
+            *d = d.min(t);
+        }
+        dev
+    }
+
+    /// Deviation of each sample that the tool comes near to on this motion.
+    fn touch(&self, walk: &Walk, seen: &mut Vec<f64>) -> Vec<(u32, f64)> {
+        let Some(form) = self.forms.get(&walk.tool) else { return Vec::new() };
+        // Beyond any deviation: not met.
+        seen.resize(self.samples.len(), 1.0);
+        let mut met: Vec<u32> = Vec::new();
+        let reach = form.r + REACH_MM;
+        let ball = form.kind == ToolKind::Ball;
+        walk.steps(STEP_MM, |tip| {
+            let tip = [tip[0], tip[1], walk.up * tip[2]];
+            for face in &self.faces {
+                face.near(tip, reach, |cell, away| {
+                    let (members, lo, hi) = cell;
+                    let top = if walk.up > 0.0 { *hi } else { -*lo };
+                    if tip[2] + form.end((away - REACH_MM).clamp(0.0, form.r)) > top + REACH_MM {
+                        return;
+                    }
+                    for &i in members {
+                        let s = &self.samples[i as usize];
+                        let q = [s.p[0] - tip[0], s.p[1] - tip[1], walk.up * s.p[2] - tip[2]];
+                        // What lies farther off than this is met farther along its normal.
+                        let below = if ball { (q[2] - form.r).min(0.0) } else { 0.0 };
+                        if q[0] * q[0] + q[1] * q[1] + below * below > reach * reach || q[2] < -REACH_MM {
+                            continue;
+                        }
+                        let n = [s.n[0], s.n[1], walk.up * s.n[2]];
+                        if let Some((from, to)) = form.stretch(q, n)
+                            && to >= 0.0
+                            && from < REACH_MM
+                        {
+                            let d = &mut seen[i as usize];
+                            if *d == 1.0 {
+                                met.push(i);
+                            }
+                            *d = d.min(from.max(-1.0));
+                        }
+                    }
+                });
+            }
+        });
+        met.sort_unstable();
+        met.iter().map(|&i| (i, std::mem::replace(&mut seen[i as usize], 1.0))).collect()
+    }
+
+    fn touch_all(&self, walks: &[&Walk]) -> Vec<Vec<(u32, f64)>> {
+        walks.par_iter().map_init(Vec::new, |seen, w| self.touch(w, seen)).collect()
+    }
+}
+
+impl Cells {
+    /// Every cell within `reach` of the tip in x and y, with its distance.
+    fn near(&self, tip: V, reach: f64, mut each: impl FnMut(&(Vec<u32>, f64, f64), f64)) {
+        let range = |a: usize| {
+            let first = ((tip[a] - reach - self.lo[a]) / CELL_MM).floor().max(0.0) as usize;
+            let last = ((tip[a] + reach - self.lo[a]) / CELL_MM).floor() + 1.0;
+            first..(last.max(0.0) as usize).min(self.n[a])
+        };
+        for j in range(1) {
+            for i in range(0) {
+                let cell = &self.cells[j * self.n[0] + i];
+                if cell.0.is_empty() {
+                    continue;
+                }
+                let off = |a: usize, k: usize| {
+                    let lo = self.lo[a] + k as f64 * CELL_MM;
+                    (lo - tip[a]).max(tip[a] - lo - CELL_MM).max(0.0)
+                };
+                let away = off(0, i).hypot(off(1, j));
+                if away <= reach {
+                    each(cell, away);
+                }
+            }
+        }
+    }
+}
+
+fn samples(design: &Mesh<Part>) -> Vec<Sample> {
+    let mut out = Vec::new();
+    for t in 0..design.triangles.len() {
+        let [a, b, c] = design.triangles[t].map(|i| design.vertices[i as usize]);
+        let n = design.normal(t);
+        let k = (design.triangle_area_mm2(t) / (SAMPLE_MM * SAMPLE_MM)).ceil().max(1.0) as usize;
+        // Evenly, by the plastic number (Roberts 2018); what falls beyond the diagonal is folded back.
+        for i in 0..k {
+            let at = |step: f64| (0.5 + step * (i + 1) as f64).fract();
+            let (u, v) = (at(0.754_877_666_246_692_8), at(0.569_840_290_998_053_2));
+            let (u, v) = if u + v > 1.0 { (1.0 - u, 1.0 - v) } else { (u, v) };
+            let p = std::array::from_fn(|x| a[x] * (1.0 - u - v) + b[x] * u + c[x] * v);
+            out.push(Sample { p, n: [n.x, n.y, n.z] });
+        }
+    }
+    out
+}
+
+fn cells(samples: &[Sample], pick: &dyn Fn(f64) -> bool) -> Cells {
+    let least = |a: usize| samples.iter().map(|s| s.p[a]).fold(f64::INFINITY, f64::min);
+    let most = |a: usize| samples.iter().map(|s| s.p[a]).fold(f64::NEG_INFINITY, f64::max);
+    let lo = [least(0), least(1)];
+    let n = [0, 1].map(|a| ((most(a) - lo[a]) / CELL_MM).floor() as usize + 1);
+    let mut cells = vec![(Vec::new(), f64::INFINITY, f64::NEG_INFINITY); n[0] * n[1]];
+    for (i, s) in samples.iter().enumerate().filter(|s| pick(s.1.n[2])) {
+        let at = |a: usize| (((s.p[a] - lo[a]) / CELL_MM).floor() as usize).min(n[a] - 1);
+        let cell = &mut cells[at(1) * n[0] + at(0)];
+        cell.0.push(i as u32);
+        cell.1 = cell.1.min(s.p[2]);
+        cell.2 = cell.2.max(s.p[2]);
+    }
+    Cells { lo, n, cells }
+}
+
+/// Every motion in the order of the job, and what is refused.
+fn walks(programs: &[ProgramText], job: &Job) -> (Vec<Walk>, Vec<(usize, u32, String)>) {
+    let (mut walks, mut refused) = (Vec::new(), Vec::new());
+    for (number, entry) in job.program.iter().enumerate() {
+        let Some(program) = programs.iter().find(|p| p.file == entry.file) else {
+            refused.push((number, 0, "no such program".into()));
+            continue;
+        };
+        let part = |p: &V| entry.part_from_work.apply(Point::new(*p)).mm;
+        let (foot, head) = (part(&[0.0; 3]), part(&[0.0, 0.0, 1.0]));
+        let read = read(&program.text, entry, job);
+        walks.extend(read.motions.iter().map(|m: &Motion| Walk {
+            program: number,
+            line: m.line,
+            rapid: m.rapid,
+            tool: m.tool,
+            up: (head[2] - foot[2]).signum(),
+            places: m.places.iter().map(part).collect(),
+        }));
+        refused.extend(read.refused.into_iter().map(|(line, why)| (number, line, why)));
+    }
+    (walks, refused)
+}
+
+/// The stock as columns, milled in order; the first collision.
+fn collision(walks: &[Walk], forms: &HashMap<u32, Form>, job: &Job) -> Option<String> {
+    let (lo, hi) = (job.stock.min_mm.mm, job.stock.max_mm.mm);
+    let n = [0, 1].map(|a| ((hi[a] - lo[a]) / COLUMN_MM).round() as usize);
+    // Heights on both sides, each upwards to its own tool.
+    let mut top = [vec![hi[2]; n[0] * n[1]], vec![-lo[2]; n[0] * n[1]]];
+    let at = |a: usize, k: usize| lo[a] + (k as f64 + 0.5) * COLUMN_MM;
+    for w in walks {
+        let (Some(form), Some(tool)) = (forms.get(&w.tool), job.tool.iter().find(|t| t.number == w.tool))
+        else {
+            continue;
+        };
+        let side = usize::from(w.up < 0.0);
+        let blank_top = if side == 0 { hi[2] } else { -lo[2] };
+        let setup = job.program[w.program].setup;
+        let mut met: Option<&str> = None;
+        let over = |tip: V, r: f64, each: &mut dyn FnMut(usize, f64)| {
+            let range = |a: usize| {
+                let first = ((tip[a] - r - lo[a]) / COLUMN_MM - 0.5).ceil().max(0.0) as usize;
+                let last = ((tip[a] + r - lo[a]) / COLUMN_MM - 0.5).floor() + 1.0;
+                first..(last.max(0.0) as usize).min(n[a])
+            };
+            for j in range(1) {
+                for i in range(0) {
+                    let rho = (at(0, i) - tip[0]).hypot(at(1, j) - tip[1]);
+                    if rho < r {
+                        each(j * n[0] + i, rho);
+                    }
+                }
+            }
+        };
+        let mut look = |tip: V, cuts: bool| {
+            let tip = [tip[0], tip[1], w.up * tip[2]];
+            for f in job.fixture.iter().filter(|f| f.setups.contains(&setup)) {
+                let (flo, fhi) = (f.body.min_mm.mm, f.body.max_mm.mm);
+                let off = |a: usize| (flo[a] - tip[a]).max(tip[a] - fhi[a]).max(0.0);
+                let (rho, high) = (off(0).hypot(off(1)), if side == 0 { fhi[2] } else { -flo[2] });
+                let bodies = [
+                    (form.r, if rho < form.r { form.end(rho) } else { 0.0 }),
+                    (tool.shank_diameter_mm / 2.0, tool.flute_length_mm),
+                    (tool.holder_diameter_mm / 2.0, tool.stick_out_mm),
+                ];
+                if bodies.iter().any(|(r, z)| rho < r - SPARE_MM && tip[2] + z < high - SPARE_MM) {
+                    met = met.or(Some("a fixture"));
+                }
+            }
+            if tip[2] >= blank_top {
+                return;
+            }
+            for (r, z, what) in [
+                (tool.shank_diameter_mm / 2.0, tool.flute_length_mm, "the shank in stock"),
+                (tool.holder_diameter_mm / 2.0, tool.stick_out_mm, "the holder in stock"),
+            ] {
+                // What the cutter itself passes over is gone before.
+                if tip[2] + z < blank_top - SPARE_MM && r > form.r {
+                    over(tip, r - SPARE_MM, &mut |c, rho| {
+                        let thick = top[0][c] + top[1][c] > SPARE_MM;
+                        if rho > form.r + SPARE_MM && thick && top[side][c] > tip[2] + z + SPARE_MM {
+                            met = met.or(Some(what));
+                        }
+                    });
+                }
+            }
+            if w.rapid {
+                over(tip, form.r - SPARE_MM, &mut |c, rho| {
+                    let z = tip[2] + form.end(rho);
+                    let bottom = -top[1 - side][c];
+                    if top[side][c] - z.max(bottom) > SPARE_MM {
+                        met = met.or(Some("a rapid through stock"));
+                    }
+                });
+            }
+            if cuts {
+                over(tip, form.r, &mut |c, rho| {
+                    let z = tip[2] + form.end(rho);
+                    top[side][c] = top[side][c].min(z);
+                });
+            }
+        };
+        if w.rapid
+            && let [from, to] = w.places[..]
+        {
+            for p in dog_leg(from, to, job.machine.rapid_mm_per_min) {
+                look(p, false);
+            }
+        }
+        w.steps(STRIDE_MM, |tip| look(tip, true));
+        if let Some(what) = met {
+            return Some(format!("{what}: program {} line {}", w.program, w.line));
+        }
+    }
+    None
+}
+
+/// Places of a rapid whose axes each run at their own speed; none where it runs along one axis.
+fn dog_leg(from: V, to: V, speed: [f64; 3]) -> Vec<V> {
+    let time: V = std::array::from_fn(|a| (to[a] - from[a]).abs() / speed[a]);
+    if time.iter().filter(|t| **t > 0.0).count() < 2 {
+        return Vec::new();
+    }
+    let whole = time.iter().copied().fold(0.0, f64::max);
+    let length = (0..3).map(|a| (to[a] - from[a]).powi(2)).sum::<f64>().sqrt();
+    let n = (1.5 * length / STRIDE_MM).ceil() as usize;
+    (0..=n)
+        .map(|i| {
+            let now = whole * i as f64 / n as f64;
+            std::array::from_fn(|a| {
+                if time[a] <= now { to[a] } else { from[a] + (to[a] - from[a]) * now / time[a] }
+            })
+        })
+        .collect()
+}
