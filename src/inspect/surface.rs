@@ -3,6 +3,8 @@
 //! *Line ends*: where the simulated stock's lines leave the part, to the nearest place of the design. *Envelope*:
 //! places of the design to the nearest cutter along the path, which needs no grid.
 
+use std::collections::BTreeMap;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
@@ -26,8 +28,9 @@ pub const REACH_MM: f64 = 3.0;
 /// Samples of one task; fixed, so that sums are the same on any number of threads.
 const CHUNK: usize = 2048;
 
-/// The worst places listed lie at least this far apart, mm.
+/// The worst places listed lie at least this far apart, mm; and so many are listed of each kind.
 const WORST_APART_MM: f64 = 1.0;
+const WORST_OF_A_KIND: usize = 10;
 
 /// Both directions, measured.
 pub struct Compared {
@@ -45,8 +48,6 @@ pub struct Compared {
     pub witnesses: Witnesses,
     /// At each vertex of the design, mm; NaN where left out.
     pub vertex_mm: Vec<f32>,
-    /// Worst first.
-    pub worst: Vec<OutOfTolerance>,
     /// For `inspection.json`.
     pub facts: SurfaceInspection,
     /// Area beyond tolerance, outside believed witnesses, by the design's samples and by line ends, mm².
@@ -123,10 +124,10 @@ pub fn compare(
                 .collect(),
         },
         between_samples_mm: between.hidden_mm,
+        worst: worst_places(beyond, &sweep, &milled.path, job),
         deviation_mm: spread::deviations(pooled),
     };
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
-    let worst = worst_places(beyond, &sweep, &milled.path, job);
     Ok(Compared {
         samples,
         sample_mm,
@@ -135,7 +136,6 @@ pub fn compare(
         end_mm,
         witnesses,
         vertex_mm,
-        worst,
         facts,
         out_mm2,
     })
@@ -235,19 +235,23 @@ fn worst_places(
     job: &Job,
 ) -> Vec<OutOfTolerance> {
     beyond.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let mut of_kind: BTreeMap<&str, Vec<[f64; 3]>> = BTreeMap::new();
     let mut worst: Vec<OutOfTolerance> = Vec::new();
     for (p, d, index) in beyond {
-        if worst.len() == 20 {
-            break;
-        }
-        let apart =
-            |w: &OutOfTolerance| (Vector3::from(w.place_part_mm) - Vector3::from(p)).norm() >= WORST_APART_MM;
-        if !worst.iter().all(apart) {
+        // Each kind for itself: a face that was never reached must not crowd out the gouge that explains it.
+        let listed = of_kind.entry(kind_of(d)).or_default();
+        let apart = |q: &[f64; 3]| (Vector3::from(*q) - Vector3::from(p)).norm() >= WORST_APART_MM;
+        if listed.len() == WORST_OF_A_KIND || !listed.iter().all(apart) {
             continue;
         }
+        listed.push(p);
         worst.push(block_at(p, d, index, sweep, path, job));
     }
     worst
+}
+
+fn kind_of(deviation_mm: f64) -> &'static str {
+    if deviation_mm < 0.0 { "gouge" } else { "left-on" }
 }
 
 /// A place with the block whose cutter comes nearest to it.
@@ -265,7 +269,8 @@ fn block_at(
         let m = &path[i as usize];
         (job.program[m.program as usize].file.clone(), m.line)
     });
-    OutOfTolerance { place_part_mm: p, deviation_mm, program, line }
+    let kind = kind_of(deviation_mm).into();
+    OutOfTolerance { kind, place_part_mm: p, deviation_mm, program, line }
 }
 
 /// A part taken as it is, for a fit without milling: no deviation anywhere.
@@ -280,7 +285,6 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
         end_mm: Vec::new(),
         witnesses: Witnesses::default(),
         vertex_mm: vec![0.0; part.vertices.len()],
-        worst: Vec::new(),
         facts: SurfaceInspection {
             deviation_mm: spread::deviations(Vec::new()),
             fraction_within_tolerance: 1.0,
@@ -289,6 +293,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             excluded_mm2: 0.0,
             clear_of_tabs_mm: DeviationExtremes::default(),
             between_samples_mm: 0.0,
+            worst: Vec::new(),
         },
         out_mm2: [0.0; 2],
     }

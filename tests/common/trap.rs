@@ -261,6 +261,7 @@ fn faultless() -> Inspection {
         excluded_mm2: 0.0,
         clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
+        worst: Vec::new(),
     };
     let facts = InspectionFacts {
         schema: "osteomill.inspection/1".into(),
@@ -272,7 +273,7 @@ fn faultless() -> Inspection {
         findings: Vec::new(),
         statement: String::new(),
     };
-    Inspection { facts, vertex_deviation_mm: Vec::new(), worst: Vec::new() }
+    Inspection { facts, vertex_deviation_mm: Vec::new() }
 }
 
 /// A head made once.

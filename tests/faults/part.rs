@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use osteomill::inspect::{InspectParams, inspect};
 use osteomill::milling::{MillingParams, ProgramText, mill};
 use osteomill::model::{
-    Collision, Dir, Hole, HoleFacts, Implant, ImplantFacts, Inspection, Job, Mesh, Part, Plan, Point, Pose,
-    Silent, Verdict,
+    Collision, Dialect, Dir, Hole, HoleFacts, Implant, ImplantFacts, Inspection, Job, Mesh, Part, Plan,
+    Point, Pose, Silent, Verdict,
 };
 use osteomill::plan::{PlanParams, job_of, plan_part, shipped_shop};
-use osteomill::post::write_programs;
+use osteomill::post::{PostParams, write_programs};
 use osteomill::toolpath::{ToolpathParams, make_operations};
 
 const PEEK: &str = include_str!("../../pipelines/cranial-peek.toml");
@@ -73,7 +73,8 @@ fn make() -> Made {
     let plan =
         plan_part(&implant, &shipped_shop().expect("the shipped shop reads"), &tables.plan).expect("a plan");
     let operations = make_operations(&implant, &plan, &tables.toolpath, &Silent).expect("operations");
-    let programs = write_programs(&operations, &plan, "plate", true).expect("programs");
+    let programs = write_programs(&operations, &plan, "plate", true, &PostParams::of(Dialect::LinuxCnc))
+        .expect("programs");
     // Through its text, like any other shop's.
     let job = toml::to_string_pretty(&job_of(&plan, &programs)).expect("plain data");
     let job = toml::from_str(&job).expect("just written");
