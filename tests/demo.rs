@@ -1,6 +1,8 @@
 //! The phantom through the whole chain: what is known exactly is compared with what was made.
 
 mod common;
+#[path = "common/posts.rs"]
+mod posts;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -337,4 +339,9 @@ fn the_design_on_disk_is_the_design_inspected() {
     let volume = mesh.volume_mm3();
     assert!((volume / number(&facts, "/volume_mm3") - 1.0).abs() < 1e-4, "{volume}");
     let _: fn(Implant) -> Mesh<Part> = |i| i.mesh;
+}
+
+#[test]
+fn the_demos_operations_come_to_the_same_motions_in_every_dialect() {
+    posts::round_trip(&plain().case.join("part-1"));
 }

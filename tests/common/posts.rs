@@ -249,6 +249,116 @@ pub fn compare(meant: &[Meant], was: &[Motion], dialect: Dialect) -> Off {
     off
 }
 
+/// The operations that a LinuxCNC program of ours was written from, as far as its text tells.
+pub fn rebuilt(text: &str, plan: &Plan, setup: u32) -> Vec<Operation> {
+    let clearance =
+        plan.setups.iter().find(|s| s.number == setup).expect("a setup of the plan").clearance_z_mm;
+    let out = read_program(text, &ReadContext { start_mm: [f64::MAX; 3], ..ReadContext::open() });
+    assert!(out.faults.is_empty(), "{:?}", out.faults);
+    let mut motions = out.motions.iter().peekable();
+    let mut ops: Vec<Operation> = Vec::new();
+    let (mut coolant, mut running) = (String::new(), false);
+    for (n, line) in text.lines().enumerate() {
+        running |= line == "M5 M9";
+        match line {
+            "M7" => coolant = "mist".into(),
+            "M8" => coolant = "flood".into(),
+            "M9" => coolant = "dry".into(),
+            _ => {}
+        }
+        if running && line.starts_with('(') {
+            let name = line.trim_matches(['(', ')']).to_owned();
+            let (rpm, feed) = (0.0, 0.0);
+            ops.push(Operation {
+                name,
+                setup,
+                tool: 0,
+                spindle_rpm: rpm,
+                feed_mm_per_min: feed,
+                plunge_mm_per_min: feed,
+                coolant: String::new(),
+                moves: Vec::new(),
+            });
+        }
+        let here = n as u32 + 1;
+        let mut first = true;
+        while let Some(m) = motions.next_if(|m| m.line == here) {
+            let o = ops.last_mut().expect("an operation before its motions");
+            let only_up = (0..2).all(|a| m.end_mm[a] == m.from_mm[a]) && m.end_mm[2] == clearance;
+            if o.moves.is_empty() && m.kind == MotionKind::Rapid && only_up {
+                // The writer's own way to the operation.
+                continue;
+            }
+            (o.tool, o.spindle_rpm, o.coolant) = (m.tool, m.spindle_rpm, coolant.clone());
+            if let Some(cycle) = line.strip_prefix("G98 ").or(Some(line)).filter(|l| l.starts_with("G8")) {
+                let word = |letter: char| {
+                    cycle.split(' ').find_map(|w| w.strip_prefix(letter)).map(|v| v.parse::<f64>().unwrap())
+                };
+                if first {
+                    o.moves.push(Move::Drill {
+                        at_xy: [word('X').unwrap(), word('Y').unwrap()],
+                        retract_z: word('R').unwrap(),
+                        bottom_z: word('Z').unwrap(),
+                        peck_mm: word('Q').unwrap_or(0.0),
+                    });
+                    o.plunge_mm_per_min = word('F').unwrap();
+                }
+                first = false;
+                continue;
+            }
+            o.moves.push(match m.kind {
+                MotionKind::Rapid => Move::Rapid(m.end_mm),
+                MotionKind::Feed if [0.0, m.feed_mm_per_min].contains(&o.feed_mm_per_min) => {
+                    o.feed_mm_per_min = m.feed_mm_per_min;
+                    Move::Cut(m.end_mm)
+                }
+                MotionKind::Feed => {
+                    assert!([0.0, m.feed_mm_per_min].contains(&o.plunge_mm_per_min), "a third feed: {m:?}");
+                    o.plunge_mm_per_min = m.feed_mm_per_min;
+                    Move::Plunge(m.end_mm)
+                }
+                kind => Move::Arc {
+                    to: m.end_mm,
+                    centre_xy: [m.centre_mm[0], m.centre_mm[1]],
+                    clockwise: kind == MotionKind::ArcClockwise,
+                },
+            });
+        }
+    }
+    for o in &mut ops {
+        let most = o.feed_mm_per_min.max(o.plunge_mm_per_min);
+        for f in [&mut o.feed_mm_per_min, &mut o.plunge_mm_per_min] {
+            *f = if *f == 0.0 { most } else { *f };
+        }
+    }
+    ops
+}
+
+/// Writes the operations of a whole case's LinuxCNC programs again, in every dialect, and reads each back: the LinuxCNC
+/// text must come out as it was, the others as the same motions.
+pub fn round_trip(part: &std::path::Path) {
+    let text = |name: String| std::fs::read_to_string(part.join(name)).expect("a file of the case");
+    let plan: Plan = serde_json::from_str(&text("plan.json".into())).expect("a plan");
+    let texts: Vec<String> =
+        plan.setups.iter().map(|s| text(format!("program/op{}.ngc", s.number))).collect();
+    let ops: Vec<Operation> =
+        plan.setups.iter().zip(&texts).flat_map(|(s, t)| rebuilt(t, &plan, s.number)).collect();
+    let title = texts[0].lines().nth(2).expect("a header").trim_matches(['(', ')']);
+    for dialect in Dialect::ALL {
+        let programs = write_programs(&ops, &plan, title, false, &PostParams::of(dialect)).expect("written");
+        for (program, was) in programs.iter().zip(&texts) {
+            assert!(
+                dialect != Dialect::LinuxCnc || program.text == *was,
+                "{} came out differently",
+                program.file
+            );
+            let motions = read(program, &plan);
+            let off = compare(&meant(&ops, &plan, program.setup, dialect), &motions, dialect);
+            println!("{} {}: {} motions, {off}", dialect.name(), program.file, motions.len());
+        }
+    }
+}
+
 fn tool(number: u32, kind: ToolKind, diameter_mm: f64) -> Tool {
     Tool {
         number,

@@ -1,4 +1,4 @@
-(line 13: no-program-end: no line `%` after the program)
+(line 14: no-program-end: no line `%` after the program)
 %
 O0010
 G21 G90 G94 G17 G40 G49 G80
