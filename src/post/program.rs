@@ -162,7 +162,7 @@ impl<'a> Writer<'a> {
         if !approved {
             self.control.stop(&mut self.page);
         }
-        let head = Head { setup, offset: &offset, blank: self.blank()? };
+        let head = Head { offset: &offset, blank: self.blank()? };
         self.control.start(&mut self.page, &head);
         self.clearance().map(|_| ())
     }

@@ -11,7 +11,7 @@ mod siemens;
 
 use std::fmt::Write;
 
-use crate::model::{Dialect, Setup};
+use crate::model::Dialect;
 
 use super::arc::Arc;
 use super::number::Word;
@@ -61,7 +61,6 @@ impl Page {
 
 /// What a program begins with.
 pub(super) struct Head<'a> {
-    pub setup: &'a Setup,
     /// The offset in the control's own words.
     pub offset: &'a str,
     /// Corners of the blank, work frame.
