@@ -97,13 +97,13 @@ impl Meaning {
         self.go(MotionKind::Rapid, end, 0.0);
     }
 
-    fn to_z(&mut self, kind: MotionKind, z: f64, feed: f64) {
+    fn down_or_up(&mut self, kind: MotionKind, z: f64, feed: f64) {
         self.go(kind, [self.at[0], self.at[1], z], feed);
     }
 
     fn rise(&mut self, clearance: f64) {
         if self.at[2] < clearance {
-            self.to_z(MotionKind::Rapid, clearance, 0.0);
+            self.down_or_up(MotionKind::Rapid, clearance, 0.0);
         }
     }
 
@@ -133,19 +133,19 @@ impl Meaning {
                 self.rise(clearance);
                 let (back, feed) = (self.at[2].max(retract_z), o.plunge_mm_per_min);
                 self.rapid([x, y, self.at[2]]);
-                self.to_z(MotionKind::Rapid, retract_z, 0.0);
+                self.down_or_up(MotionKind::Rapid, retract_z, 0.0);
                 // Depths are counted in increments, by the control as by us.
                 let steps = |v: f64| (v / self.increment).round() * self.increment;
                 let (top, bottom, peck) = (steps(retract_z), steps(bottom_z), steps(peck_mm));
                 let mut depth = top - peck;
                 while peck > 0.0 && depth > bottom + 1e-9 {
-                    self.to_z(MotionKind::Feed, depth, feed);
-                    self.to_z(MotionKind::Rapid, retract_z, 0.0);
-                    self.to_z(MotionKind::Rapid, depth + 0.254, 0.0);
+                    self.down_or_up(MotionKind::Feed, depth, feed);
+                    self.down_or_up(MotionKind::Rapid, retract_z, 0.0);
+                    self.down_or_up(MotionKind::Rapid, depth + 0.254, 0.0);
                     depth -= peck;
                 }
-                self.to_z(MotionKind::Feed, bottom_z, feed);
-                self.to_z(MotionKind::Rapid, back, 0.0);
+                self.down_or_up(MotionKind::Feed, bottom_z, feed);
+                self.down_or_up(MotionKind::Rapid, back, 0.0);
             }
         }
     }

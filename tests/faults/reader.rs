@@ -206,7 +206,7 @@ impl Control<'_> {
         }
         let moves = "XYZ".chars().any(|c| v.contains_key(&c));
         let arc = matches!(self.motion, 2 | 3);
-        if !moves && !(arc && "IJK".chars().any(|c| v.contains_key(&c))) {
+        if !(moves || arc && "IJK".chars().any(|c| v.contains_key(&c))) {
             let stray = v.keys().find(|c| "IJKQR".contains(**c)).copied();
             if let Some(c) = stray {
                 self.refuse(format!("{c} without a motion"));
