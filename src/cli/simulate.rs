@@ -76,10 +76,14 @@ pub fn simulate(a: &Simulate) -> Result<i32, Ended> {
     let milled = mill(&programs, &job, design.as_ref(), &file.milling()?, watch("milling").as_ref())
         .map_err(|e| usage(e.into()))?;
     let inspection = match &design {
-        Some(mesh) => Some(
-            inspect(mesh, &milled, &job, None, &file.inspect()?, watch("inspect").as_ref())
-                .map_err(|e| usage(e.into()))?,
-        ),
+        Some(mesh) => {
+            match inspect(mesh, &milled, &job, None, &file.inspect()?, watch("inspect").as_ref()) {
+                Ok(i) => Some(i),
+                // A program that was refused at its first words leaves nothing to measure: the fault is the answer.
+                Err(_) if !milled.facts.collisions.is_empty() => None,
+                Err(e) => return Err(usage(e.into())),
+            }
+        }
         None => None,
     };
     let mut reasons: Vec<String> = milled
@@ -99,7 +103,7 @@ pub fn simulate(a: &Simulate) -> Result<i32, Ended> {
                 verdict = i.facts.verdict;
             }
             reasons.extend(i.facts.reasons.iter().cloned());
-            worst.clone_from(&i.worst);
+            worst.clone_from(&i.facts.surface.worst);
         }
         None if verdict == Verdict::Accept => {
             verdict = Verdict::Review;

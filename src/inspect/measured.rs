@@ -65,6 +65,7 @@ pub fn inspect_points(
         excluded_mm2: 0.0,
         // Points of a machine stand for themselves: nothing bounds what lies between them.
         between_samples_mm: 0.0,
+        worst: Vec::new(),
     };
     Ok((facts, verdict, reasons))
 }

@@ -4,7 +4,7 @@
 //! bone's surface and the implant's facts. mm, part frame, +z the insertion axis; positive deviation is material
 //! left on, gaps are negative inside bone. **Out** [`Inspection`]: figures, characteristics with limits and the
 //! instrument that could show each on the real part, verdict with reasons, deviation per vertex, worst places with
-//! the nearest program block.
+//! the program block behind each.
 //!
 //! **Method** Milled against design in both directions. Every line end of the simulated stock goes to the nearest
 //! triangle of the design, signed by Baerentzen and Aanaes, IEEE TVCG 11(3), 2005. Every place of the design, on a
@@ -122,7 +122,7 @@ pub fn inspect(
         characteristics: checks.into_iter().map(|c| c.c).collect(),
     };
     watch.progress(5, 5);
-    Ok(Inspection { facts, vertex_deviation_mm: compared.vertex_mm, worst: compared.worst })
+    Ok(Inspection { facts, vertex_deviation_mm: compared.vertex_mm })
 }
 
 /// Fit of any closed mesh to a bone, without milling: what `osteomill fit` shows. Figures, verdict, reasons.

@@ -3,6 +3,8 @@
 //! *Line ends*: where the simulated stock's lines leave the part, to the nearest place of the design. *Envelope*:
 //! places of the design to the nearest cutter along the path, which needs no grid.
 
+use std::collections::BTreeMap;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
@@ -23,8 +25,9 @@ pub const REACH_MM: f64 = 3.0;
 /// Samples of one task; fixed, so that sums are the same on any number of threads.
 const CHUNK: usize = 2048;
 
-/// The worst places listed lie at least this far apart, mm.
+/// The worst places listed lie at least this far apart, mm; and so many are listed of each kind.
 const WORST_APART_MM: f64 = 1.0;
+const WORST_OF_A_KIND: usize = 10;
 
 /// Both directions, measured.
 pub struct Compared {
@@ -42,8 +45,6 @@ pub struct Compared {
     pub witnesses: Witnesses,
     /// At each vertex of the design, mm; NaN where left out.
     pub vertex_mm: Vec<f32>,
-    /// Worst first.
-    pub worst: Vec<OutOfTolerance>,
     /// For `inspection.json`.
     pub facts: SurfaceInspection,
     /// Area beyond tolerance, outside believed witnesses, by the design's samples and by line ends, mm².
@@ -108,10 +109,10 @@ pub fn compare(
         samples: pooled.len(),
         excluded_mm2: witnesses.excluded_mm2(),
         between_samples_mm: between(&sweep, &samples, &near, &witnesses, tolerance),
+        worst: worst_places(beyond, &sweep, &milled.path, job),
         deviation_mm: spread::deviations(pooled),
     };
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
-    let worst = worst_places(beyond, &sweep, &milled.path, job);
     Ok(Compared {
         samples,
         sample_mm,
@@ -120,7 +121,6 @@ pub fn compare(
         end_mm,
         witnesses,
         vertex_mm,
-        worst,
         facts,
         out_mm2,
     })
@@ -254,23 +254,24 @@ fn worst_places(
     job: &Job,
 ) -> Vec<OutOfTolerance> {
     beyond.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let mut of_kind: BTreeMap<&str, Vec<[f64; 3]>> = BTreeMap::new();
     let mut worst: Vec<OutOfTolerance> = Vec::new();
     for (p, d, index) in beyond {
-        if worst.len() == 20 {
-            break;
-        }
-        let apart =
-            |w: &OutOfTolerance| (Vector3::from(w.place_part_mm) - Vector3::from(p)).norm() >= WORST_APART_MM;
-        if !worst.iter().all(apart) {
+        let kind = if d < 0.0 { "gouge" } else { "left-on" };
+        // Each kind for itself: a face that was never reached must not crowd out the gouge that explains it.
+        let listed = of_kind.entry(kind).or_default();
+        let apart = |q: &[f64; 3]| (Vector3::from(*q) - Vector3::from(p)).norm() >= WORST_APART_MM;
+        if listed.len() == WORST_OF_A_KIND || !listed.iter().all(apart) {
             continue;
         }
+        listed.push(p);
         // For a line end: the cutter that made it passes through it.
         let index = index.or_else(|| sweep.nearest(p, 1e3, None).index);
         let (program, line) = index.map_or((String::new(), 0), |i| {
             let m = &path[i as usize];
             (job.program[m.program as usize].file.clone(), m.line)
         });
-        worst.push(OutOfTolerance { place_part_mm: p, deviation_mm: d, program, line });
+        worst.push(OutOfTolerance { kind: kind.into(), place_part_mm: p, deviation_mm: d, program, line });
     }
     worst
 }
@@ -287,7 +288,6 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
         end_mm: Vec::new(),
         witnesses: Witnesses::default(),
         vertex_mm: vec![0.0; part.vertices.len()],
-        worst: Vec::new(),
         facts: SurfaceInspection {
             deviation_mm: spread::deviations(Vec::new()),
             fraction_within_tolerance: 1.0,
@@ -295,6 +295,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             samples: 0,
             excluded_mm2: 0.0,
             between_samples_mm: 0.0,
+            worst: Vec::new(),
         },
         out_mm2: [0.0; 2],
     }

@@ -27,7 +27,7 @@ fn a_part_milled_as_designed_is_accepted() {
     // at most 25 µm beside the sharp edge. The mesh is inscribed, so nothing is cut deeper than rounding.
     assert!(d.max < 0.0254 && d.min > -1e-6 && d.p50 < 0.01, "{d:?}");
     assert_eq!(got.facts.surface.fraction_within_tolerance, 1.0);
-    assert!(got.worst.is_empty());
+    assert!(got.facts.surface.worst.is_empty());
     assert_eq!(got.vertex_deviation_mm.len(), part.vertices.len());
     assert!(got.facts.surface.between_samples_mm < 0.06, "{}", got.facts.surface.between_samples_mm);
 }
@@ -69,7 +69,8 @@ fn a_gouge_is_rejected_and_its_block_named() {
     // The deepest sample lies within 0.1 mm of the touch: at most 0.1²/(2·1.5) = 3.3 µm less.
     let min = got.facts.surface.deviation_mm.min;
     assert!((-0.0501..-0.0465).contains(&min), "{min}");
-    assert_eq!((got.worst[0].program.as_str(), got.worst[0].line), ("op20.ngc", guilty));
+    let worst = &got.facts.surface.worst[0];
+    assert_eq!((worst.kind.as_str(), worst.program.as_str(), worst.line), ("gouge", "op20.ngc", guilty));
     assert!(got.facts.reasons.iter().any(|r| r.contains(&format!("op20.ngc line {guilty}"))));
 }
 

@@ -93,7 +93,7 @@ pub fn of_surface(c: &Compared, collisions: &[Collision], t: &InspectToml) -> Ve
     let tol = t.tolerance_mm;
     let d = &c.facts.deviation_mm;
     let side = |gouge: bool| {
-        let worst = c.worst.iter().find(|w| (w.deviation_mm < 0.0) == gouge);
+        let worst = c.facts.worst.iter().find(|w| (w.deviation_mm < 0.0) == gouge);
         worst.map_or(String::new(), place_of)
     };
     let first = collisions.first().map_or(String::new(), |f| {

@@ -37,6 +37,8 @@ pub struct SurfaceInspection {
     pub excluded_mm2: f64,
     /// Bound on what may hide between samples, mm.
     pub between_samples_mm: f64,
+    /// Worst places beyond tolerance, worst first, at least 1 mm apart: at most ten gouges and ten of material left on.
+    pub worst: Vec<OutOfTolerance>,
 }
 
 /// Spread of a gap, mm.
@@ -176,16 +178,19 @@ pub struct InspectionFacts {
     pub statement: String,
 }
 
-/// A place beyond tolerance and the program block nearest to it.
+/// A place beyond tolerance and the block behind it: of a gouge the one that goes deepest there, of material left on the
+/// one that passes nearest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OutOfTolerance {
+    /// `gouge` or `left-on`.
+    pub kind: String,
     /// Part mm.
     pub place_part_mm: [f64; 3],
     /// Signed, mm.
     pub deviation_mm: f64,
-    /// Program file.
+    /// Program file; empty where no cutter comes near.
     pub program: String,
-    /// Nearest line.
+    /// Line, counted from 1.
     pub line: u32,
 }
 
@@ -196,6 +201,4 @@ pub struct Inspection {
     pub facts: InspectionFacts,
     /// Signed deviation at each vertex of the design mesh, mm; NaN where excluded.
     pub vertex_deviation_mm: Vec<f32>,
-    /// The worst places beyond tolerance, worst first, at most twenty.
-    pub worst: Vec<OutOfTolerance>,
 }

@@ -260,6 +260,7 @@ fn faultless() -> Inspection {
         samples: 1,
         excluded_mm2: 0.0,
         between_samples_mm: 0.0,
+        worst: Vec::new(),
     };
     let facts = InspectionFacts {
         schema: "osteomill.inspection/1".into(),
@@ -271,7 +272,7 @@ fn faultless() -> Inspection {
         findings: Vec::new(),
         statement: String::new(),
     };
-    Inspection { facts, vertex_deviation_mm: Vec::new(), worst: Vec::new() }
+    Inspection { facts, vertex_deviation_mm: Vec::new() }
 }
 
 /// A head made once.

@@ -129,19 +129,28 @@ impl Sound<'_> {
         (self.random.bits() % n as u64) as usize
     }
 
-    /// A line of some program that satisfies `want`.
+    /// A line of some program that satisfies `want`; three times of four in a finishing operation, where there is one.
     fn place(&mut self, want: impl Fn(&str) -> bool) -> Option<(usize, usize)> {
-        let all: Vec<(usize, usize)> = self
-            .programs
-            .iter()
-            .enumerate()
-            .flat_map(|(p, t)| t.text.lines().enumerate().map(move |(n, l)| (p, n, l)))
-            .filter(|(_, _, l)| want(l))
-            .map(|(p, n, _)| (p, n))
-            .collect();
-        (!all.is_empty()).then(|| {
-            let at = self.pick(all.len());
-            all[at]
+        let (mut all, mut finishing) = (Vec::new(), Vec::new());
+        for (p, program) in self.programs.iter().enumerate() {
+            let mut finish = false;
+            for (n, line) in program.text.lines().enumerate() {
+                if line.starts_with('(') {
+                    finish = line.starts_with("(finish") || line.starts_with("(holes");
+                }
+                if want(line) {
+                    all.push((p, n));
+                    if finish {
+                        finishing.push((p, n));
+                    }
+                }
+            }
+        }
+        let anywhere = self.random.unit() < 0.25 || finishing.is_empty();
+        let from = if anywhere { all } else { finishing };
+        (!from.is_empty()).then(|| {
+            let at = self.pick(from.len());
+            from[at]
         })
     }
 
@@ -275,7 +284,7 @@ fn letters(s: &mut Sound) -> Option<Planted> {
 
 fn garbled(s: &mut Sound) -> Option<Planted> {
     let (p, at) = s.place(is_motion)?;
-    let letter = ['B', 'D', 'L', 'O', '$', 'x'][s.pick(6)];
+    let letter = ['B', 'D', 'L', 'O', '$', '#'][s.pick(6)];
     Some(s.edited(p, at, 1, |l| {
         let first = l[0].find(['X', 'Y', 'Z']).expect("a motion has an axis");
         l[0].replace_range(first..=first, &letter.to_string());

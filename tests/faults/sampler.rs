@@ -2,7 +2,7 @@
 //!
 //! Shares no code with `milling` and `inspect`: own reader, own forms. Deviation is seen along the normal of each of
 //! the design's samples: from there outwards the line first meets some tool (material left on), or the sample lies in
-//! one (a gouge). Collisions are those of the plainest kind, on columns 0.3 mm apart and with 0.05 mm to spare.
+//! one (a gouge); beside an edge along the normals of both faces. Collisions are those of the plainest kind, on columns 0.4 mm apart and with 0.05 mm to spare.
 //! The sampler may know the sound programs, so that only motions that a fault changed are walked again; the judge may
 //! not.
 
@@ -24,9 +24,12 @@ pub const HARM_MM: f64 = 0.0254;
 /// Samples this near to one that a tab covers in the sound part are left out where material stands, mm.
 const BESIDE_TAB_MM: f64 = 1.0;
 const CELL_MM: f64 = 0.5;
+/// Faces that meet under more than 37° make an edge; beside it both normals count, mm.
+const EDGE_MM: f64 = 0.4;
+const EDGE_COSINE: f64 = 0.8;
 /// Columns of the stock and steps of the tool over them, mm; and how deep a collision must be to be told.
-const COLUMN_MM: f64 = 0.3;
-const STRIDE_MM: f64 = 0.1;
+const COLUMN_MM: f64 = 0.4;
+const STRIDE_MM: f64 = 0.2;
 const SPARE_MM: f64 = 0.05;
 
 type V = [f64; 3];
@@ -144,6 +147,9 @@ fn upright(q: V, n: V, r: f64) -> Stretch {
     (both.0 < both.1).then_some(both)
 }
 
+/// What makes a motion the same: program, tool, side, places in nanometres.
+type Key = (usize, u32, bool, Vec<[i64; 3]>);
+
 /// One motion in the part, mm.
 #[derive(Clone)]
 struct Walk {
@@ -157,9 +163,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn key(&self) -> (u32, bool, Vec<[i64; 3]>) {
+    fn key(&self) -> Key {
         let round = |p: &V| p.map(|x| (x * 1e6).round() as i64);
-        (self.tool, self.up > 0.0, self.places.iter().map(round).collect())
+        (self.program, self.tool, self.up > 0.0, self.places.iter().map(round).collect())
     }
 
     fn steps(&self, step_mm: f64, mut each: impl FnMut(V)) {
@@ -187,11 +193,15 @@ pub struct Sampler {
     samples: Vec<Sample>,
     faces: Vec<Cells>,
     forms: HashMap<u32, Form>,
-    base: HashMap<(u32, bool, Vec<[i64; 3]>), u32>,
+    base: HashMap<Key, u32>,
     /// Motion of the sound programs, sample, deviation.
     met: Vec<(u32, u32, f32)>,
     /// Left out where material stands: tabs.
     tab: Vec<bool>,
+    /// Beside an edge: the sample at the same place that looks along the normal of the other face.
+    twin: Vec<Option<u32>>,
+    /// Samples that are no twins, which stand first.
+    own: usize,
     pub most_mm: f64,
     pub least_mm: f64,
 }
@@ -200,18 +210,22 @@ pub struct Sampler {
 pub struct Outcome {
     /// Why it harms; `None` where it does not.
     pub harm: Option<String>,
-    /// Program and line of every motion that is none of the sound programs'.
+    /// Program and line of every motion that is none of the sound programs', and of every refused word.
     pub changed: Vec<(usize, u32)>,
 }
 
 impl Sampler {
     pub fn new(design: &Mesh<Part>, programs: &[ProgramText], job: &Job) -> Self {
         let samples = samples(design);
+        let own = samples.len();
+        let (samples, twin) = with_twins(samples);
         let face = |pick: &dyn Fn(f64) -> bool| cells(&samples, pick);
         let faces = vec![face(&|z| z > 0.5), face(&|z| z < -0.5), face(&|z| z.abs() <= 0.5)];
         let forms = job.tool.iter().map(|t| (t.number, Form::of(t))).collect();
         let mut s = Self {
             tab: vec![false; samples.len()],
+            twin,
+            own,
             samples,
             faces,
             forms,
@@ -250,7 +264,7 @@ impl Sampler {
     }
 
     pub fn samples(&self) -> usize {
-        self.samples.len()
+        self.own
     }
 
     /// What these programs do to the part.
@@ -265,7 +279,8 @@ impl Sampler {
                 None => fresh.push(w),
             }
         }
-        let changed = fresh.iter().map(|w| (w.program, w.line)).collect();
+        let moved = fresh.iter().map(|w| (w.program, w.line));
+        let changed = moved.chain(refused.iter().map(|r| (r.0, r.1))).collect();
         let gone: Vec<bool> = there.iter().map(|t| !t).collect();
         let harm = refused
             .first()
@@ -291,6 +306,17 @@ impl Sampler {
         for (i, t) in old.map(|m| (m.1, f64::from(m.2))).chain(fresh.iter().copied()) {
             let d = &mut dev[i as usize];
             *d = d.min(t);
+        }
+        // At an edge a gouge is as deep as on the face where it is less deep: seen along the other face's normal, a shaving
+        // of one face looks as deep as that face is high.
+        let seen = dev.clone();
+        for (i, twin) in self.twin.iter().enumerate() {
+            if let Some(twin) = twin.filter(|_| seen[i] < 0.0) {
+                dev[i] = seen[i].max(seen[twin as usize]).min(0.0);
+            } else if i >= self.own {
+                // Along the other normal there is sound material before the air.
+                dev[i] = 0.0;
+            }
         }
         dev
     }
@@ -387,6 +413,42 @@ fn samples(design: &Mesh<Part>) -> Vec<Sample> {
         }
     }
     out
+}
+
+/// Twins at the end of the list: they are the only samples whose place is that of another.
+fn with_twins(mut samples: Vec<Sample>) -> (Vec<Sample>, Vec<Option<u32>>) {
+    let cell = |p: V| p.map(|x| (x / EDGE_MM).floor() as i64);
+    let mut grid: HashMap<[i64; 3], Vec<u32>> = HashMap::new();
+    for (i, s) in samples.iter().enumerate() {
+        grid.entry(cell(s.p)).or_default().push(i as u32);
+    }
+    let mut twin = vec![None; samples.len()];
+    for i in 0..twin.len() {
+        let (s, c) = (samples[i], cell(samples[i].p));
+        let mut nearest = (EDGE_MM, None);
+        for k in 0..27i64 {
+            let c = [c[0] + k % 3 - 1, c[1] + k / 3 % 3 - 1, c[2] + k / 9 - 1];
+            for &j in grid.get(&c).into_iter().flatten() {
+                let q = samples[j as usize];
+                let d = [s.p[0] - q.p[0], s.p[1] - q.p[1], s.p[2] - q.p[2]];
+                let away = dot(d, d).sqrt();
+                if dot(s.n, q.n) < EDGE_COSINE && away < nearest.0 {
+                    nearest = (away, Some(q.n));
+                }
+            }
+        }
+        if let Some(n) = nearest.1 {
+            twin[i] = Some(samples.len() as u32);
+            samples.push(Sample { p: s.p, n });
+        }
+    }
+    // A twin stands for nothing by itself: it is its own twin, seen along the first normal.
+    let first: Vec<(usize, u32)> = twin.iter().enumerate().filter_map(|(i, t)| Some((i, (*t)?))).collect();
+    twin.resize(samples.len(), None);
+    for (i, t) in first {
+        twin[t as usize] = Some(i as u32);
+    }
+    (samples, twin)
 }
 
 fn cells(samples: &[Sample], pick: &dyn Fn(f64) -> bool) -> Cells {
