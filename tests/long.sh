@@ -32,6 +32,11 @@ once edge cargo test --release --test edge --test edge_skull -- --ignored --noca
 # Gap and contour against the true edge at 0.5 mm, and what coarser slices cost (docs/slices.md).
 once truth cargo test --release --test implant_truth -- --ignored --nocapture
 
+# Faults planted in a program, fifty places of each kind (docs/faults.md). An hour or more on two cores; goes on where it was
+# stopped, as long as the commit is the same.
+export OSTEOMILL_FAULTS_PLACES=50 OSTEOMILL_FAULTS_LOG="$PWD/$marks/faults-$stamp.tsv" OSTEOMILL_FAULTS_OUT="$PWD/docs/faults.md"
+once faults cargo test --release --test faults -- --ignored --nocapture
+
 # Virtual craniectomies: 110 cuts per skull in pieces of ten, so that it goes on where it was stopped; the reports lie in
 # target/long/bench. Some hours on two cores.
 scans=${OSTEOMILL_SCANS:-../shared/scans}
