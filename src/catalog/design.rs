@@ -108,7 +108,7 @@ impl Work for GivenStage {
                 Severity::Note,
                 format!(
                     "milled from both sides along {x:.3}, {y:.3}, {z:.3} of the design, {:.1} mm high: of 2,000 axes the one \
-                     that leaves least unseen ({:.1} mm2), then least wall steeper than 60 degrees ({:.1} mm2)",
+                     that leaves least unseen ({:.1} mm2), then lies lowest; {:.1} mm2 are walls steeper than 60 degrees",
                     view.height_mm, view.unseen_mm2, view.steep_mm2
                 ),
             )

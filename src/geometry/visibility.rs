@@ -21,8 +21,9 @@ const MANY: usize = 4000;
 const BEST: usize = 32;
 /// Places are asked from this far off the surface, mm: a wall along the axis is seen.
 const OFF_MM: f64 = 0.02;
-/// Shares of the surface closer than this are the same share.
+/// Shares of the surface closer than this are the same share, and heights closer than this the same height, mm.
 const SAME_SHARE: f64 = 0.002;
+const SAME_MM: f64 = 0.5;
 /// Walls steeper than this leave a ball little room, degrees.
 const STEEP_DEG: f64 = 60.0;
 
@@ -106,17 +107,17 @@ fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
         .collect()
 }
 
-/// The axes among `count` over the half sphere along which least is unseen; among such the one with the least steep
-/// wall, then the lowest. Best first.
+/// The axes among `count` over the half sphere along which least is unseen; among such the lowest, which takes the
+/// thinnest blank and the shortest tools, then the one with the least steep wall. Best first.
 pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
     let area_mm2 = tree.mesh().area_mm2();
     let key = |v: &View| {
-        let share = |mm2: f64| (mm2 / area_mm2 / SAME_SHARE).round() as i64;
-        (share(v.unseen_mm2), share(v.steep_mm2) / 10)
+        let unseen = (v.unseen_mm2 / area_mm2 / SAME_SHARE).round() as i64;
+        (unseen, (v.height_mm / SAME_MM).round() as i64)
     };
     let rank = |views: &mut Vec<View>| {
         // Stable: the first of equals stays first.
-        views.sort_by(|a, b| key(a).cmp(&key(b)).then(a.height_mm.total_cmp(&b.height_mm)));
+        views.sort_by(|a, b| key(a).cmp(&key(b)).then(a.steep_mm2.total_cmp(&b.steep_mm2)));
     };
     let few = Places::of(tree.mesh(), FEW);
     let mut views: Vec<View> =

@@ -1,0 +1,73 @@
+%
+O00010
+(DRAFT)
+(not approved: do not cut a part for a patient with this program)
+(case 1, part 1)
+(op10: bone side and rim)
+(machine: mill)
+(stock: 100.0 x 80.0 x 20.0 mm, PEEK, ASTM F2026)
+(zero G54: axis of the D8 pin, blank top face  x along the blank to the second pin, z up)
+(units: mm, mm/min, 1/min)
+(T1 flat end mill D8 R0 flutes 2 stick-out 40)
+(T51 drill D2 R0 flutes 2 stick-out 40)
+M0
+G21 G90 G94 G17 G40 G49 G80
+G61
+G54
+M5
+M9
+G53 G0 Z0.000
+(rough)
+T1 M6
+S8000 M3
+M8
+G0 G43 H1 Z10.000
+X12.346 Y-7.654
+Z2.000
+G1 Z-1.000 F300.0
+X20.000 F1200.0
+Y3.333 Z-1.500
+G0 Z4.000
+X5.500 Y6.250
+X25.000 Y10.000
+Z-0.500
+G1 X40.969 Y-4.228
+G3 X30.127 Y2.734 I-9.553 J-2.955
+G2 X37.632 Y0.650 I1.288 J-9.917
+X37.632 Y0.650 I-6.216 J-7.833
+G3 X37.632 Y0.650 Z-1.250 I-6.216 J-7.833
+X26.367 Y1.449 Z-2.000 I-6.216 J-7.833
+G1 X30.000 Y0.123
+X26.187 Y-13.237
+G3 X26.126 Y-13.185 I5.229 J6.054
+G1 X26.127
+X0.000 Y0.000
+(finish again)
+G0 Z10.000
+S9000 M3
+M9
+G1 Z-2.500 F300.0
+X0.667 Y-0.333 F1200.0
+(holes)
+G0 Z10.000
+M5
+M9
+G53 G0 Z0.000
+T51 M6
+S8000 M3
+M9
+G0 G43 H51 Z10.000
+X4.000 Y3.000
+G98 G81 X4.000 Y3.000 Z-8.500 R1.000 F300.0
+G81 X14.000 Y3.000 Z-8.500 R1.000 F300.0
+G80
+G98 G83 X24.000 Y3.000 Z-6.200 R0.750 Q2.000 F300.0
+G80
+G98 G81 X24.000 Y9.000 Z-0.100 R0.750 F300.0
+G80
+G0 Z10.000
+M5
+M9
+G53 G0 Z0.000
+M30
+%
