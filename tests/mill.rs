@@ -57,7 +57,7 @@ fn stem() -> Mesh<Patient> {
     lofted(&rings)
 }
 
-/// A bone plate: 50 by 14 mm, 3 mm thick, bent to 60 mm radius across its length, edges and ends round, tilted in space.
+/// A bone plate: 50 by 14 mm, 4 mm thick, bent to 60 mm radius across its length, edges and ends round, tilted in space.
 fn plate() -> Mesh<Patient> {
     // Superellipses as outline and as section: no sharp edge anywhere. Rings from the middle of one face, over the rim,
     // to the middle of the other.
@@ -72,7 +72,7 @@ fn plate() -> Mesh<Patient> {
                     let t = TAU * f64::from(m) / 240.0;
                     let x = 25.0 * power(t.cos(), 0.6) * share;
                     let y = 7.0 * power(t.sin(), 0.6) * share;
-                    let z = 1.5 * power(up, 0.7) + (60f64.powi(2) - x * x).sqrt() - 60.0;
+                    let z = 2.0 * power(up, 0.7) + (60f64.powi(2) - x * x).sqrt() - 60.0;
                     // Turned by 40 degrees about x: the tool's axis is to be found.
                     let (c, s) = (40f64.to_radians().cos(), 40f64.to_radians().sin());
                     [x, c * y - s * z, s * y + c * z]
@@ -148,27 +148,29 @@ fn read(path: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn a_stem_and_a_plate_are_milled_to_tolerance() {
+fn a_stem_is_milled_to_tolerance() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, mesh) in [("stem", stem()), ("plate", plate())] {
-        let came = mill(name, &mesh, folder.path(), &[]);
-        println!("{name}: {} {:#}", came.code, came.result["reasons"]);
-        let part = folder.path().join(name).join("part-1");
-        let inspection = read(&part.join("inspection/inspection.json"));
-        let surface = &inspection["surface"];
-        println!("{name}: {:#} excluded {}", surface["deviation_mm"], surface["excluded_mm2"]);
-        assert_eq!(came.code, 0, "{}", came.stderr);
-        assert_eq!(came.result["verdict"], "accept");
-        assert!(surface["deviation_mm"]["min"].as_f64().expect("a number") > -0.0254);
-        assert_eq!(surface["fraction_within_tolerance"], 1.0);
-        let report =
-            std::fs::read_to_string(folder.path().join(name).join("report/report.html")).expect("a report");
-        assert!(report.contains("data:image/png") && report.contains("accept"));
-        // The design as given back is the design as given.
-        let bytes = std::fs::read(part.join("implant.stl")).expect("written");
-        let back: Mesh<Patient> = stl::read_stl(&bytes).expect("STL").mesh;
-        assert!((back.volume_mm3() / mesh.volume_mm3() - 1.0).abs() < 1e-5);
-    }
+    let mesh = stem();
+    let came = mill("stem", &mesh, folder.path(), &[]);
+    println!("{} {:#}", came.code, came.result["reasons"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_eq!(came.result["verdict"], "accept");
+    let part = folder.path().join("stem/part-1");
+    let inspection = read(&part.join("inspection/inspection.json"));
+    let surface = &inspection["surface"];
+    assert_eq!(surface["fraction_within_tolerance"], 1.0);
+    // The budget of a program, 16 um, and no gouge deeper than 3 um, where no tab is near; what no look has seen counts.
+    let clear = &surface["clear_of_tabs_mm"];
+    let [least, most, hidden] =
+        [&clear["min"], &clear["max"], &surface["between_samples_mm"]].map(|v| v.as_f64().expect("a number"));
+    println!("clear of tabs {least:+.4} to {most:+.4} mm, {hidden:.4} mm hidden at most");
+    assert!(least > -0.003 && most + hidden < 0.016);
+    let report = std::fs::read_to_string(folder.path().join("stem/report/report.html")).expect("a report");
+    assert!(report.contains("data:image/png") && report.contains("accept"));
+    // The design as given back is the design as given.
+    let bytes = std::fs::read(part.join("implant.stl")).expect("written");
+    let back: Mesh<Patient> = stl::read_stl(&bytes).expect("STL").mesh;
+    assert!((back.volume_mm3() / mesh.volume_mm3() - 1.0).abs() < 1e-5);
 }
 
 #[test]
