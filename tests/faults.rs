@@ -243,16 +243,17 @@ const SHORT: [&str; 20] = [
 ];
 
 #[test]
-fn forty_planted_faults_are_caught_and_named_where_they_harm() {
+fn ten_planted_faults_are_caught_and_named_where_they_harm() {
     let mut rows = Vec::new();
-    for name in SHORT {
+    // Every second kind, one place each: a judging takes half a minute of one core here. Fifty of each kind: tests/long.sh.
+    for name in SHORT.into_iter().step_by(2) {
         let kind = KINDS.iter().position(|k| k.0 == name).expect("a kind of the table");
-        rows.extend(places(kind, 2).iter().map(|p| try_out(kind, p)));
+        rows.extend(places(kind, 1).iter().map(|p| try_out(kind, p)));
     }
     println!("{}", table(&rows));
-    assert_eq!(rows.len(), 40);
+    assert_eq!(rows.len(), 10);
     let harmful = rows.iter().filter(|r| r.harmful).count();
-    assert!(harmful >= 15, "only {harmful} do harm: the sampler is blind");
+    assert!(harmful >= 3, "only {harmful} do harm: the sampler is blind");
     hold(&rows);
 }
 
