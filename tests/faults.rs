@@ -1,7 +1,7 @@
 //! Faults planted in real programs: does the judge catch what a brute-force sampler finds harmful, and name the block?
 //!
 //! The programs are those that the shipped tables make of a plate of 25 mm (`faults/part.rs`). `faults/plant.rs` edits
-//! their text; the judge mills and inspects that text alone, `faults/sampler.rs` walks it by brute force. Forty faults
+//! their text; the judge mills and inspects that text alone, `faults/sampler.rs` walks it by brute force. Ten faults
 //! here; the whole table in `tests/long.sh`, written to `docs/faults.md`.
 
 #[path = "faults/part.rs"]
