@@ -25,11 +25,31 @@ pub fn findings(volume: &Volume, coarse_mm: f64, params: &ScanParams) -> Vec<Fin
     found.into_iter().flatten().collect()
 }
 
+/// Slices spread over the scan, 24 or a few more: enough for thousands of blocks, and millions of voxels of air.
+fn sampled(nk: usize) -> impl IndexedParallelIterator<Item = usize> {
+    (0..nk).into_par_iter().step_by(nk.div_ceil(24).max(1))
+}
+
 /// Air must be at -1000 HU: another value is a lost slope or intercept, and every level of HU then lies elsewhere.
 fn air(volume: &Volume, params: &ScanParams) -> Option<Finding> {
-    // Every seventh voxel: a prime, so that no row or column is favoured.
-    let mut air: Vec<i16> = volume.hu.iter().step_by(7).copied().filter(|h| AIR_HU.contains(h)).collect();
-    let share = air.len() as f64 / (volume.hu.len() / 7).max(1) as f64;
+    let [ni, nj, nk] = volume.grid.dims;
+    let (low, high) = (*AIR_HU.start(), *AIR_HU.end());
+    let none = || vec![0_usize; (high - low) as usize + 1];
+    let counts = sampled(nk)
+        .fold(none, |mut counts, k| {
+            for &hu in &volume.hu[k * ni * nj..(k + 1) * ni * nj] {
+                if AIR_HU.contains(&hu) {
+                    counts[(hu - low) as usize] += 1;
+                }
+            }
+            counts
+        })
+        .reduce(none, |mut sum, counts| {
+            sum.iter_mut().zip(counts).for_each(|(s, c)| *s += c);
+            sum
+        });
+    let all: usize = counts.iter().sum();
+    let share = all as f64 / (ni * nj * sampled(nk).len()).max(1) as f64;
     if share < AIR_SHARE_MIN {
         let message = format!(
             "{:.1} % of the scan lie between -1400 and -500 HU: there is no air about the head, or the values are not HU; \
@@ -39,8 +59,11 @@ fn air(volume: &Volume, params: &ScanParams) -> Option<Finding> {
         let limit = AIR_SHARE_MIN * 100.0;
         return Some(Finding::new("hu-scale", Severity::Review, message).measured(share * 100.0, limit, "%"));
     }
-    air.sort_unstable();
-    let median = f64::from(air[air.len() / 2]);
+    let mut below = 0;
+    let median = (low..=high).zip(&counts).find_map(|(hu, &count)| {
+        below += count;
+        (below > all / 2).then_some(f64::from(hu))
+    })?;
     let off = (median + 1000.0).abs();
     (off > params.air_hu_tolerance).then(|| {
         let message = format!(
@@ -54,24 +77,21 @@ fn air(volume: &Volume, params: &ScanParams) -> Option<Finding> {
 /// Lower quartile of the standard deviation in small blocks of soft tissue; edges only add to it.
 pub fn noise_hu(volume: &Volume) -> Option<f64> {
     let [ni, nj, nk] = volume.grid.dims;
-    // 24 slices are enough for thousands of blocks.
-    let stride = nk.div_ceil(24);
-    let mut all: Vec<f64> = (0..nk)
-        .into_par_iter()
-        .filter(|k| k % stride == 0)
+    let mut all: Vec<f64> = sampled(nk)
         .flat_map_iter(|k| {
             let mut found = Vec::new();
             for j in (0..(nj + 1).saturating_sub(BLOCK)).step_by(BLOCK) {
                 for i in (0..(ni + 1).saturating_sub(BLOCK)).step_by(BLOCK) {
-                    let (mut sum, mut squares) = (0.0, 0.0);
+                    // Whole numbers: no order of adding matters, and rows are added several pixels at a time.
+                    let (mut sum, mut squares) = (0_i64, 0_i64);
                     for row in j..j + BLOCK {
                         for &v in &volume.hu[volume.grid.at(i, row, k)..][..BLOCK] {
-                            let v = f64::from(v);
-                            sum += v;
-                            squares += v * v;
+                            sum += i64::from(v);
+                            squares += i64::from(i32::from(v).pow(2));
                         }
                     }
                     let n = (BLOCK * BLOCK) as f64;
+                    let (sum, squares) = (sum as f64, squares as f64);
                     if SOFT_HU.contains(&(sum / n)) {
                         found.push(((squares - sum * sum / n) / (n - 1.0)).max(0.0).sqrt());
                     }
@@ -83,8 +103,8 @@ pub fn noise_hu(volume: &Volume) -> Option<f64> {
     if all.len() < BLOCKS_MIN {
         return None;
     }
-    all.sort_by(f64::total_cmp);
-    Some(all[all.len() / 4])
+    let quarter = all.len() / 4;
+    Some(*all.select_nth_unstable_by(quarter, f64::total_cmp).1)
 }
 
 fn noise(volume: &Volume, params: &ScanParams) -> Option<Finding> {
