@@ -144,7 +144,7 @@ impl Finishing<'_> {
                     Grade::Finish => (self.scallop_mm, WATERLINE_FROM_DEG, EVERY_SECOND_FROM_DEG),
                 };
                 let spacing = spacing_mm(cl.grown.radius_mm, cusp) * from.to_radians().sin();
-                let levels = self.levels(field, rise(from), spacing);
+                let levels = self.levels(field, cl.grown.radius_mm, rise(from), spacing);
                 let levels = Levels {
                     z_mm: levels,
                     slope_min: rise(from),
@@ -158,7 +158,7 @@ impl Finishing<'_> {
     }
 
     /// Levels from the highest steep place to where the rim has been passed.
-    fn levels(&self, field: &Field, slope_min: f64, spacing: f64) -> Vec<f64> {
+    fn levels(&self, field: &Field, radius_mm: f64, slope_min: f64, spacing: f64) -> Vec<f64> {
         let steep = (0..field.plane.len())
             .filter(|&at| field.z(at).is_finite() && f64::from(field.slope[at]) >= slope_min);
         let (lo, hi) = steep.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), at| {
@@ -167,7 +167,11 @@ impl Finishing<'_> {
         if lo > hi {
             return vec![];
         }
-        let lo = (lo - self.params.rim_overtravel_mm).max(self.scene.stock_lo[2]);
+        // The last node that still meets the part lies up to a diagonal inside the ball's equator; there the ball rests
+        // this much higher than where it passes. Levels that are too low keep no crossing.
+        let inside = (radius_mm - field.plane.step * std::f64::consts::SQRT_2).max(0.0);
+        let unseen_mm = (radius_mm * radius_mm - inside * inside).sqrt();
+        let lo = (lo - unseen_mm - self.params.rim_overtravel_mm).max(self.scene.stock_lo[2]);
         let n = ((hi - lo) / spacing).floor().max(0.0) as usize;
         // An even number of steps, so that the last level belongs to the series that all slopes get.
         (0..=n + n % 2).map(|k| (hi - (k as f64 + 0.5) * spacing).max(lo)).collect()
@@ -212,7 +216,7 @@ impl Finishing<'_> {
             (0..field.plane.len()).any(|at| masked(at) && f64::from(field.slope[at]) >= rise(45.0));
         let steep = if steep_wanted {
             let levels = Levels {
-                z_mm: self.levels(field, rise(45.0), spacing * 0.7),
+                z_mm: self.levels(field, cl.radius_mm, rise(45.0), spacing * 0.7),
                 slope_min: rise(45.0),
                 slope_every_second: f64::INFINITY,
                 overtravel_mm: self.params.rim_overtravel_mm,

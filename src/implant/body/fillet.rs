@@ -3,7 +3,9 @@
 //! Carving (`corner`) stops where a ball reaches into the body by the roughness of a sampled field, and leaves stock
 //! there that is as thick as the finishing tolerance. The corners of the finished net are therefore moved outwards onto
 //! the balls that do fit: the nearest ball that touches nothing bounds the place. This is a morphological closing by
-//! the tool, of some hundredths of a millimetre, on the mesh itself.
+//! the tool, of some hundredths of a millimetre, on the mesh itself. A wall is milled from the bone side with the ball's
+//! own diameter above it: where the edge below was moved out, so is the wall behind it, or the edge would be a lip that
+//! keeps the tool off.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -21,8 +23,14 @@ const MOVE_MM_MAX: f64 = 0.022;
 const CONTACTS: usize = 16;
 /// Places deeper than this inside the wall are the sheets' own, mm.
 const INSIDE_MM: f64 = -1.0;
-/// Rounds: what was filled beside a place is a chord once more.
-const ROUNDS: usize = 2;
+/// Rounds: what was filled beside a place is a chord once more, and a wall follows its edge.
+const ROUNDS: usize = 3;
+/// Places whose normal looks up by no more than this are milled from the bone side.
+const BONE_SIDE_NORMAL_Z_MAX: f64 = 0.05;
+/// The tool above its ball is looked at in balls this far apart, mm: between two, 0.075²/(2·1.5) = 2 µm are missed …
+const ABOVE_STEP_MM: f64 = 0.15;
+/// … and so far towards the bone side, mm: the edge's round and the net's roughness beside it.
+const ABOVE_MM: f64 = 2.4;
 
 /// Moves the net's corners outwards to where balls of `radius_mm` bound them.
 pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -> Mesh<Part> {
@@ -54,7 +62,8 @@ pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -
     now
 }
 
-/// Centre of the ball nearest to a place that touches nothing; `None` where the ball at the place itself fits.
+/// Centre of the ball nearest to a place that touches nothing, nor does the tool above it on the bone side where the
+/// place is milled from there; `None` where the ball at the place itself fits.
 fn nearest_ball(
     tree: &Bvh<Part>,
     place: Vector3<f64>,
@@ -64,11 +73,15 @@ fn nearest_ball(
     let mut contacts = vec![(place, normal)];
     let mut centre = place + normal * radius_mm;
     for _ in 0..CONTACTS {
-        let Some(near) = tree.nearest(centre.into(), radius_mm - FITS_MM) else {
+        let contact = match tree.nearest(centre.into(), radius_mm - FITS_MM) {
+            Some(near) => Some((Vector3::from(near.point_mm), centre)),
+            None if normal.z <= BONE_SIDE_NORMAL_Z_MAX => met_above(tree, centre, radius_mm),
+            None => None,
+        };
+        let Some((touch, met_by)) = contact else {
             return (contacts.len() > 1 && (centre - place).norm() > radius_mm).then_some(centre);
         };
-        let touch = Vector3::from(near.point_mm);
-        let away = centre - touch;
+        let away = met_by - touch;
         if away.norm() < 0.5 * radius_mm {
             return None;
         }
@@ -76,6 +89,15 @@ fn nearest_ball(
         centre = nearest_beyond(&contacts, place, radius_mm);
     }
     None
+}
+
+/// What the tool's own diameter meets first between a ball and the bone side: the place, and the axis at its height.
+fn met_above(tree: &Bvh<Part>, centre: Vector3<f64>, radius_mm: f64) -> Option<(Vector3<f64>, Vector3<f64>)> {
+    (1..=(ABOVE_MM / ABOVE_STEP_MM) as usize).find_map(|k| {
+        let axis = centre - Vector3::z() * (k as f64 * ABOVE_STEP_MM);
+        let touch = Vector3::from(tree.nearest(axis.into(), radius_mm - FITS_MM)?.point_mm);
+        Some((touch, Vector3::new(axis.x, axis.y, touch.z)))
+    })
 }
 
 /// The point nearest to `from` that is a radius or more beyond every contact, along the contact's direction (Hildreth).
@@ -149,5 +171,24 @@ mod tests {
         let beside = Vector3::new(0.5, 0.0, 0.5 * turn.tan());
         let up = Vector3::new(-turn.sin(), 0.0, turn.cos());
         assert!(nearest_ball(&Bvh::new(&mesh), beside, up, 1.5).is_none());
+    }
+
+    #[test]
+    fn a_wall_follows_the_lip_on_its_bone_side() {
+        // A wall across x that is 20 µm farther out below z = -0.4 than above: seen from below the step is an overhang.
+        let strip = |x: f64, z: f64| [[x, -3.0, z], [x, 3.0, z]];
+        let corners = [strip(0.02, -2.0), strip(0.02, -0.4), strip(0.0, -0.2), strip(0.0, 2.0)].concat();
+        let facets = (0..3).flat_map(|k| [[2 * k, 2 * k + 1, 2 * k + 3], [2 * k, 2 * k + 3, 2 * k + 2]]);
+        let mesh = Mesh::<Part>::new(corners, facets.collect());
+        assert!(mesh.normal(0).x > 0.99);
+        let tree = Bvh::new(&mesh);
+        let place = Vector3::new(0.0, 0.0, 0.4);
+        let centre = nearest_ball(&tree, place, Vector3::x(), 1.5).expect("the lip keeps the tool off");
+        // 4 µm of slack, 2 µm between the balls looked at.
+        let moved = centre.x - 1.5;
+        assert!((0.013..=0.0201).contains(&moved), "{moved}");
+        // Seen from above nothing keeps the tool off.
+        let up = Vector3::new(1.0, 0.0, 0.06).normalize();
+        assert!(nearest_ball(&tree, place, up, 1.5).is_none());
     }
 }

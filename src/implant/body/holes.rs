@@ -14,11 +14,25 @@ use crate::geometry::distance::distance_to;
 use crate::model::{Mesh, Part, Pose};
 
 use super::field::Fields;
+use super::refine::halved;
 
 /// Corners of a circle. The polygon lies within the circle by 0.5 µm for a radius of 1 mm.
 const CORNERS: usize = 96;
 /// Facets nearer to the circle than this are taken out, mm, so that ring triangles are not slivers.
 const CLEAR_MM: f64 = 0.05;
+
+/// Facets about a hole are made this fine first, mm: the ring that joins them to the circle is drawn anew, and crosses
+/// the body's own edges within a width of two of them. At 0.3 mm it lay up to 3 µm off the body.
+const RING_EDGE_MM: f64 = 0.15;
+/// How far beside the circle, mm.
+const RING_BESIDE_MM: f64 = 0.35;
+
+/// The mesh with fine facets where circles of `radius_mm` about `places` will be cut along z.
+pub(super) fn finer_about(mesh: Mesh<Part>, places: &[[f64; 2]], radius_mm: f64) -> Mesh<Part> {
+    halved(mesh, RING_EDGE_MM, |p| {
+        places.iter().any(|xy| ((p.x - xy[0]).hypot(p.y - xy[1]) - radius_mm).abs() < RING_BESIDE_MM)
+    })
+}
 
 /// Where perfusion holes go: places of a square lattice about `middle_xy` where the plate is whole all round.
 pub(super) fn lattice(

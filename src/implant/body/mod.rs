@@ -273,7 +273,9 @@ pub fn design_given(
     let mut drilled: Vec<([f64; 2], f64)> = cuts.iter().map(|c| (c.xy, 0.5 * t.perfusion_hole_mm)).collect();
     drilled.extend(&text);
     let mut sutures = Vec::new();
-    for xy in sutures::places(&fields, &body, lumen.as_ref(), &drilled, outer_area_mm2, t) {
+    let sutured = sutures::places(&fields, &body, lumen.as_ref(), &drilled, outer_area_mm2, t);
+    mesh = holes::finer_about(mesh, &sutured, 0.5 * t.suture_hole_mm);
+    for xy in sutured {
         match holes::cut(&mesh, xy, 0.5 * t.suture_hole_mm) {
             Ok((with, cut)) => {
                 mesh = with;
@@ -515,7 +517,9 @@ fn perforate(
         let off_text = |xy: &[f64; 2]| {
             text.iter().all(|&([x, y], r)| (x - xy[0]).hypot(y - xy[1]) > r + radius_mm + marking::CLEAR_MM)
         };
-        for xy in places.into_iter().filter(off_ears).filter(off_text) {
+        let places: Vec<[f64; 2]> = places.into_iter().filter(off_ears).filter(off_text).collect();
+        mesh = holes::finer_about(mesh, &places, radius_mm);
+        for xy in places {
             match holes::cut(&mesh, xy, radius_mm) {
                 Ok((with, cut)) => {
                     mesh = with;

@@ -45,6 +45,35 @@ pub(super) fn refine(fields: &Fields, mesh: Mesh<Part>) -> Mesh<Part> {
     mesh
 }
 
+/// The mesh with edges longer than `longest_mm` halved where `near` holds for their middle; the surface stays where it
+/// is.
+pub(super) fn halved(
+    mesh: Mesh<Part>,
+    longest_mm: f64,
+    near: impl Fn(&Vector3<f64>) -> bool + Sync,
+) -> Mesh<Part> {
+    let mut mesh = mesh;
+    for _ in 0..ROUNDS {
+        let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
+        let mut split: Splits = mesh
+            .triangles
+            .par_iter()
+            .flat_map_iter(|t| [edge(t[0], t[1]), edge(t[1], t[2]), edge(t[2], t[0])])
+            .filter_map(|e| {
+                let middle = 0.5 * (at(e.0) + at(e.1));
+                ((at(e.0) - at(e.1)).norm() > longest_mm && near(&middle)).then(|| (e, middle.into()))
+            })
+            .collect();
+        if split.is_empty() {
+            break;
+        }
+        split.par_sort_unstable_by_key(|s| s.0);
+        split.dedup_by_key(|s| s.0);
+        mesh = divided(&mesh, &split).0;
+    }
+    mesh
+}
+
 /// Split edges in ascending order, each with its new corner.
 type Splits = Vec<(Edge, [f64; 3])>;
 
