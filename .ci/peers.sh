@@ -37,3 +37,10 @@ echo "-- speed: load, threshold, largest piece and surface beside SimpleITK, cc3
 mkdir -p "$work/series"
 OSTEOMILL_LOADING_KEEP="$work/series" cargo bench --quiet --bench loading
 python benches/peers/chain.py "$work/series"
+echo "-- drop-cutter: OpenCAMLib lowers the same ball at 10,332 places"
+# Its wheels end at Python 3.11.
+if "$work/venv/bin/pip" install --quiet --disable-pip-version-check opencamlib 2>"$work/pip-ocl.log"; then
+    python benches/peers/cam.py "$work/cam"
+else
+    echo "skipped: OpenCAMLib cannot be installed: $(tail -n 1 "$work/pip-ocl.log")"
+fi

@@ -426,6 +426,7 @@ fn a_hole_is_measured_and_a_missing_one_is_noticed() {
                 centre_lps_mm: back.apply(crate::model::Point::new([x, 0.0, 4.0])),
                 axis_lps: back.turn(crate::model::Dir::new([0.0, 0.0, 1.0])),
                 countersink: None,
+                mouth_break_mm: 0.0,
             }];
         });
         reasons.into_iter().find(|r| r.contains("hole 1"))

@@ -115,6 +115,21 @@ pub struct Hole {
     pub length_mm: f64,
     /// Cone at its outer mouth.
     pub countersink: Option<Countersink>,
+    /// How its mouths are broken; `None` where they are sharp.
+    #[serde(default)]
+    pub mouths: Option<Mouths>,
+}
+
+/// Both mouths of a hole, broken by a chamfering cone of 90° that follows the edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mouths {
+    /// How far below the edge the cone meets the hole's wall, mm.
+    pub break_mm: f64,
+    /// Closed way of the cone's tip at the bone side's mouth, straight between its places; the cone opens inwards to
+    /// the patient.
+    pub inner: Vec<Point<Part>>,
+    /// The same at the outer surface; the cone opens outwards.
+    pub outer: Vec<Point<Part>>,
 }
 
 /// One implant as designed.
@@ -149,6 +164,9 @@ pub struct HoleFacts {
     pub axis_lps: Dir<Patient>,
     /// Cone at its outer mouth.
     pub countersink: Option<Countersink>,
+    /// How far both mouths are broken, mm; 0 where they are sharp.
+    #[serde(default)]
+    pub mouth_break_mm: f64,
 }
 
 /// `part-N/implant.json`.

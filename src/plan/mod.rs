@@ -226,7 +226,7 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
     let mut findings = Vec::new();
     let depths = tools::Depths::of(&shape, &stock, &radii, implant, p);
     let tools = tools::choose(shop, implant, &depths, p, &mut findings)?;
-    let tabs = tabs::place(&shape, p, &mut findings);
+    let tabs = tabs::place(&shape, tools["rim"].radius_mm(), p, &mut findings);
     let pins = setup::pins(&stock, p);
     let fixtures = setup::fixtures(&stock, &pins, p);
     let setups = setup::setups(&stock, &pins, machine, &tools, p)?;

@@ -58,6 +58,8 @@ pub struct PlanToml {
     pub rim_tools: Vec<u32>,
     /// T numbers for holes.
     pub drill_tools: Vec<u32>,
+    /// T numbers for the mouths of holes.
+    pub chamfer_tools: Vec<u32>,
 }
 
 /// The `[plan]` table, valid.

@@ -11,6 +11,9 @@ const PLAY: f64 = 0.1;
 /// Of wall that a tab leaves free at its inner end, so that the inner edge can be milled past it, mm.
 const FREE_BELOW_MM: f64 = 0.2;
 
+/// Of the rim that tabs and the fillets beside them may cover: beyond it hardly any rim is milled between them.
+const SHARE_MAX: f64 = 0.75;
+
 /// What a tab in the middle of some place would be like.
 struct Seat {
     z_max_mm: f64,
@@ -21,12 +24,30 @@ struct Seat {
 }
 
 /// Tabs evenly along the rim, each moved a little to where the rim is level and straight.
-pub(super) fn place(shape: &Shape, p: &PlanToml, findings: &mut Vec<Finding>) -> Vec<Tab> {
+pub(super) fn place(shape: &Shape, rim_ball_mm: f64, p: &PlanToml, findings: &mut Vec<Finding>) -> Vec<Tab> {
     let n = shape.rim.len();
     let step_mm = shape.perimeter_mm / n as f64;
     // Two neighbours may move apart by PLAY each, and one step of rounding.
     let pitch_mm = (p.tab_pitch_mm_max - 2.0 * step_mm) / (1.0 + 2.0 * PLAY);
     let count = p.tab_count_min.max((shape.perimeter_mm / pitch_mm).ceil() as usize);
+    // The ball leaves its own radius on either side of a tab.
+    let share = count as f64 * (p.tab_width_mm + 2.0 * rim_ball_mm) / shape.perimeter_mm;
+    if share > SHARE_MAX {
+        let message = format!(
+            "{count} tabs of {} mm and the rim ball's fillets beside them cover {:.0} % of a rim of {:.1} mm, {:.0} % at most: \
+             the part is too small for them; lower plan.tab_width_mm or plan.tab_count_min, or list a thinner ball in \
+             plan.rim_tools",
+            p.tab_width_mm,
+            1e2 * share,
+            shape.perimeter_mm,
+            1e2 * SHARE_MAX
+        );
+        findings.push(Finding::new("tab-share", Severity::Stop, message).measured(
+            1e2 * share,
+            1e2 * SHARE_MAX,
+            "%",
+        ));
+    }
     let half = (p.tab_width_mm / 2.0 / step_mm).ceil() as usize;
     let seats: Vec<Seat> = (0..n).map(|k| seat(&shape.rim, k, half, p)).collect();
     let play = (PLAY * shape.perimeter_mm / count as f64 / step_mm) as usize;

@@ -66,6 +66,7 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
         axis: Dir::new([0.0, 0.0, 1.0]),
         length_mm: t,
         countersink: None,
+        mouths: None,
     }];
     let volume_mm3 = mesh.volume_mm3();
     let facts = ImplantFacts {
@@ -94,6 +95,7 @@ pub(crate) fn dome_plate(a: f64, b: f64, r: f64, t: f64, material: &str) -> Impl
                 centre_lps_mm: Point::new(h.centre.mm),
                 axis_lps: Dir::new(h.axis.unit),
                 countersink: None,
+                mouth_break_mm: 0.0,
             })
             .collect(),
         watertight: true,

@@ -21,6 +21,7 @@ pub(super) struct Depths {
     finish_mm: f64,
     rim_mm: f64,
     drill_mm: f64,
+    mouth_mm: f64,
 }
 
 impl Depths {
@@ -32,7 +33,13 @@ impl Depths {
         // A drill's full diameter leaves the outer surface: half its diameter covers any point of 90° or more.
         let drill =
             implant.holes.iter().map(|h| h.centre.mm[2] + h.diameter_mm / 2.0 - bottom).fold(0.0, f64::max);
+        // The cone's tip goes in by less than the hole's radius from either side.
+        let mouth = implant.holes.iter().filter(|h| h.mouths.is_some()).map(|h| {
+            let (outer, inner) = (h.centre.mm[2], h.centre.mm[2] - h.length_mm);
+            (top - outer).max(inner - bottom) + h.diameter_mm
+        });
         Self {
+            mouth_mm: mouth.fold(0.0, f64::max),
             rough_mm: lane.max(bowl).max(outer),
             finish_mm: bowl.max(outer),
             rim_mm: lane,
@@ -128,6 +135,21 @@ pub(super) fn choose(
         done.push(hole.diameter_mm);
         let role = if done.len() == 1 { "drill".to_string() } else { format!("drill-{}", done.len()) };
         tools.insert(role.clone(), first_that_reaches(&role, &right, depths.drill_mm, p, findings).clone());
+    }
+    if implant.holes.iter().any(|h| h.mouths.is_some()) {
+        let right = listed(shop, "plan.chamfer_tools", &p.chamfer_tools, &[ToolKind::Chamfer])?;
+        // The cone of the holes' mouths is one of 90°.
+        let right: Vec<&Tool> =
+            right.into_iter().filter(|t| (t.point_angle_deg - 90.0).abs() < 1e-6).collect();
+        if right.is_empty() {
+            return Err(PlanError::Param {
+                key: "plan.chamfer_tools".into(),
+                found: "no tool of 90 degrees".into(),
+                expected: "at least one: the mouths of the holes are broken by it".into(),
+            });
+        }
+        let tool = first_that_reaches("chamfer", &right, depths.mouth_mm, p, findings).clone();
+        tools.insert("chamfer".into(), tool);
     }
     Ok(tools)
 }

@@ -31,6 +31,15 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
         let depth_mm = match role.as_str() {
             "rim" => rim(t),
             "finish" | "rough" => outer(t).max(rim_high - stock_lo[2]),
+            // From either side, a hole's diameter into it at most.
+            "chamfer" => implant
+                .holes
+                .iter()
+                .map(|h| {
+                    let (outer, inner) = (h.centre.mm[2], h.centre.mm[2] - h.length_mm);
+                    (stock_hi[2] - outer).max(inner - stock_lo[2]) + h.diameter_mm
+                })
+                .fold(0.0, f64::max),
             _ => implant.holes.iter().map(|h| h.centre.mm[2] - stock_lo[2]).fold(0.0, f64::max),
         };
         if !at_least(t.stick_out_mm, depth_mm) && plan.findings.iter().all(|f| f.id != "tool-reach") {

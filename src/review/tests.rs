@@ -54,6 +54,7 @@ fn implant(mesh: Mesh<Part>) -> Implant {
             axis: Dir::new([0.0, 0.0, 1.0]),
             length_mm: 4.0,
             countersink: None,
+            mouths: None,
         }],
         facts: ImplantFacts {
             schema: "osteomill.implant/1".into(),

@@ -8,7 +8,8 @@
 //! fronts of equal distance, one width of cut apart. A ball then takes steps off to an even skin, and finishes:
 //! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
-//! measured against the balls that passed it, and what stands proud is passed again.
+//! measured against the balls that passed it, and what stands proud is passed again. Holes are drilled from the
+//! first setup; each setup breaks the mouths it looks at ([`mouths`]).
 //!
 //! **Different from the paper** Constant-scallop passes by geodesic distance are replaced by a raster with spacing from
 //! slope and by waterlines: on plates of a skull's curvature they lie within a fifth of the geodesic spacing.
@@ -29,6 +30,7 @@ mod finish;
 mod fronts;
 mod holes;
 mod link;
+mod mouths;
 mod outline;
 mod params;
 mod plane;
@@ -148,6 +150,20 @@ pub fn make_operations(
                 let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
                 add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
             }
+        }
+        if implant.holes.iter().any(|h| h.mouths.is_some()) {
+            let cone =
+                tool_of(plan, "chamfer", ToolKind::Chamfer, "breaks the mouths of holes", "a chamfer mill")?;
+            if (cone.point_angle_deg - 90.0).abs() > 1e-6 {
+                return Err(ToolpathError::WrongTool {
+                    number: cone.number,
+                    role: "chamfer",
+                    found: format!("has a point angle of {} degrees", cone.point_angle_deg),
+                    needed: "a chamfer mill of 90 degrees",
+                });
+            }
+            let moves = mouths::mouths(implant, scene);
+            add("hole mouths", cone, &plan.material.finish, cone.radius_mm(), moves, &mut out);
         }
         cleared.push(roughed);
     }

@@ -170,6 +170,7 @@ impl Form {
                     axis: Dir::new([0.0, 0.0, 1.0]),
                     length_mm: self.thickness,
                     countersink: None,
+                    mouths: None,
                 }
             })
             .collect();

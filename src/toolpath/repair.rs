@@ -151,11 +151,11 @@ pub fn repair(
             if taken[k] || nw.z < -0.02 {
                 continue;
             }
-            let centre = [w[0] + nw.x * ball, w[1] + nw.y * ball, w[2] + nw.z * ball];
-            // Reached when the ball stands there without touching anything else by more than half the tolerance.
-            if scene.ground.z(&cutter, centre[0], centre[1])
-                <= centre[2] - ball + 0.5 * params.residual_mm_max
-            {
+            // Reached when the ball stands there, farther off by half of what is left now, and touches nothing else: in a
+            // corner that no ball fits the other half may still be cusps.
+            let off = ball + 0.5 * before[s].max(params.residual_mm_max);
+            let centre = [w[0] + nw.x * off, w[1] + nw.y * off, w[2] + nw.z * off];
+            if scene.ground.z(&cutter, centre[0], centre[1]) <= centre[2] - ball {
                 taken[k] = true;
                 hot.push([centre[0], centre[1]]);
             }

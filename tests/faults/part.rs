@@ -219,6 +219,7 @@ fn implant() -> Implant {
         axis: Dir::new([0.0, 0.0, 1.0]),
         length_mm: THICK_MM,
         countersink: None,
+        mouths: None,
     }];
     let facts = facts(&mesh, &holes);
     Implant { number: 1, defect: 0, mesh, body, part_from_patient: Pose::identity(), holes, facts }
@@ -252,6 +253,7 @@ fn facts(mesh: &Mesh<Part>, holes: &[Hole]) -> ImplantFacts {
                 centre_lps_mm: Point::new(h.centre.mm),
                 axis_lps: Dir::new(h.axis.unit),
                 countersink: None,
+                mouth_break_mm: 0.0,
             })
             .collect(),
         watertight: true,

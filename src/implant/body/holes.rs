@@ -5,32 +5,35 @@
 //! ears, and the two circles are joined by a wall.
 
 use std::collections::BTreeMap;
-use std::f64::consts::PI;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 
 use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
-use crate::model::{Mesh, Part, Pose};
+use crate::model::{Mesh, Mouths, Part, Point, Pose};
 
 use super::field::Fields;
+use super::mouth::{CORNERS, Mouth, WIDEST_MM, on_circle};
 use super::refine::halved;
 
-/// Corners of a circle. The polygon lies within the circle by 0.5 µm for a radius of 1 mm.
-const CORNERS: usize = 96;
 /// Facets nearer to the circle than this are taken out, mm, so that ring triangles are not slivers.
 const CLEAR_MM: f64 = 0.05;
 
 /// Facets about a hole are made this fine first, mm: the ring that joins them to the circle is drawn anew, and crosses
 /// the body's own edges within a width of two of them. At 0.3 mm it lay up to 3 µm off the body.
 const RING_EDGE_MM: f64 = 0.15;
-/// How far beside the circle, mm.
-const RING_BESIDE_MM: f64 = 0.35;
+/// How far inside the circle, mm …
+const RING_INSIDE_MM: f64 = 0.3;
+/// … and outside: a mouth is broken this far.
+const RING_OUTSIDE_MM: f64 = 0.5;
+/// Of wall between its broken mouths a hole keeps at least this, mm.
+const WALL_MM_MIN: f64 = 0.2;
 
 /// The mesh with fine facets where circles of `radius_mm` about `places` will be cut along z.
 pub(super) fn finer_about(mesh: Mesh<Part>, places: &[[f64; 2]], radius_mm: f64) -> Mesh<Part> {
     halved(mesh, RING_EDGE_MM, |p| {
-        places.iter().any(|xy| ((p.x - xy[0]).hypot(p.y - xy[1]) - radius_mm).abs() < RING_BESIDE_MM)
+        let ring = radius_mm - RING_INSIDE_MM..radius_mm + RING_OUTSIDE_MM;
+        places.iter().any(|xy| ring.contains(&(p.x - xy[0]).hypot(p.y - xy[1])))
     })
 }
 
@@ -95,11 +98,13 @@ pub(super) fn column_clear_of(fields: &Fields, column: usize, lumen: Option<&Bvh
 }
 
 /// A hole as cut: heights of its axis on the inner and the outer surface, mm.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub xy: [f64; 2],
     pub inner_z_mm: f64,
     pub outer_z_mm: f64,
+    /// How its mouths are broken, if they are.
+    pub mouths: Option<Mouths>,
 }
 
 /// A countersink: diameter at the outer surface over the axis, and the whole angle of its cone.
@@ -109,21 +114,24 @@ pub(super) struct Sink {
     pub angle_rad: f64,
 }
 
-/// Cuts one hole along z; says why where it cannot.
+/// Cuts one hole along z, its mouths broken by `break_mm` (0: sharp); says why where it cannot.
 pub(super) fn cut(
     mesh: &Mesh<Part>,
     xy: [f64; 2],
     radius_mm: f64,
+    break_mm: f64,
 ) -> Result<(Mesh<Part>, Cut), &'static str> {
-    cut_between(mesh, xy, (f64::NEG_INFINITY, f64::INFINITY), radius_mm, None)
+    cut_between(mesh, xy, (f64::NEG_INFINITY, f64::INFINITY), radius_mm, break_mm, None)
 }
 
-/// Cuts one hole along z through what lies between two heights, countersunk from above where asked for.
+/// Cuts one hole along z through what lies between two heights, its mouths broken or countersunk from above where asked
+/// for.
 fn cut_between(
     mesh: &Mesh<Part>,
     xy: [f64; 2],
     between: (f64, f64),
     radius_mm: f64,
+    break_mm: f64,
     sink: Option<Sink>,
 ) -> Result<(Mesh<Part>, Cut), &'static str> {
     let sheet = |up: bool, reach: f64| -> Vec<usize> {
@@ -133,8 +141,9 @@ fn cut_between(
             .collect()
     };
     // A mouth is an ellipse where the surface is aslant; half a millimetre is room for 20°.
-    let upper = sheet(true, sink.map_or(radius_mm, |s| 0.5 * s.mouth_mm + 0.5) + CLEAR_MM);
-    let lower = sheet(false, radius_mm + CLEAR_MM);
+    let broken_mm = if break_mm > 0.0 { radius_mm + WIDEST_MM } else { radius_mm };
+    let upper = sheet(true, sink.map_or(broken_mm, |s| 0.5 * s.mouth_mm + 0.5) + CLEAR_MM);
+    let lower = sheet(false, broken_mm + CLEAR_MM);
     let mut vertices = mesh.vertices.clone();
     let mut kept: Vec<bool> = vec![true; mesh.triangles.len()];
     upper.iter().chain(&lower).for_each(|&t| kept[t] = false);
@@ -146,15 +155,26 @@ fn cut_between(
         let slope = (0.5 * s.angle_rad).tan();
         (slope, top_z - (0.5 * s.mouth_mm - radius_mm) / slope)
     });
-    let on_circle = |k: usize, r: f64| {
-        let turn = 2.0 * PI * k as f64 / CORNERS as f64;
-        [xy[0] + r * turn.cos(), xy[1] + r * turn.sin()]
+    let on_plate = |k: usize, r: f64| {
+        let [x, y] = on_circle(k, r);
+        [xy[0] + x, xy[1] + y]
     };
     let mut rings: Vec<Vec<u32>> = Vec::new();
+    let mut tips: Vec<Vec<Point<Part>>> = Vec::new();
     for (sheet, up) in [(&upper, true), (&lower, false)] {
+        // Heights outwards from this side.
+        let out = if up { 1.0 } else { -1.0 };
+        let face = |p: [f64; 2]| Some(out * height(mesh, sheet, [xy[0] + p[0], xy[1] + p[1]])?);
+        let mouth = if break_mm > 0.0 {
+            let edge: Option<Vec<f64>> = (0..CORNERS).map(|k| face(on_circle(k, radius_mm))).collect();
+            Some(Mouth::new(&edge.ok_or("its circle leaves the plate")?, radius_mm, break_mm))
+        } else {
+            None
+        };
+        let mut widths = [0.0; CORNERS];
         let ring: Vec<u32> = (0..CORNERS)
             .map(|k| {
-                let mut p = on_circle(k, radius_mm);
+                let mut p = on_plate(k, radius_mm);
                 let mut z = height(mesh, sheet, p)?;
                 if let (true, Some((slope, start_z))) = (up, cone) {
                     // Where the cone meets the surface; each round divides the error by the cone's slope over the surface's.
@@ -163,9 +183,14 @@ fn cut_between(
                         if r <= radius_mm {
                             return None;
                         }
-                        p = on_circle(k, r);
+                        p = on_plate(k, r);
                         z = height(mesh, sheet, p)?;
                     }
+                }
+                if let Some(mouth) = &mouth {
+                    widths[k] = mouth.width_at(k, radius_mm, face)?;
+                    p = on_plate(k, widths[k]);
+                    z = height(mesh, sheet, p)?;
                 }
                 vertices.push([p[0], p[1], z]);
                 Some(vertices.len() as u32 - 1)
@@ -175,7 +200,31 @@ fn cut_between(
         let border = border(mesh, sheet).ok_or("the facets about it have no single border")?;
         fill_ring(&vertices, &border, &ring, up, &mut triangles)
             .ok_or("the ring about it cannot be filled")?;
-        rings.push(ring);
+        let mut broken = vec![ring];
+        if let Some(mouth) = &mouth {
+            // Half way and at the wall: the envelope is bent a little outwards.
+            for share in [0.5, 0.0] {
+                let ring = (0..CORNERS).map(|k| {
+                    let r = radius_mm + share * (widths[k] - radius_mm);
+                    let [x, y] = on_circle(k, r);
+                    vertices.push([xy[0] + x, xy[1] + y, out * mouth.height_mm(x, y)]);
+                    vertices.len() as u32 - 1
+                });
+                broken.push(ring.collect());
+            }
+            let tip = |t: &Vector3<f64>| Point::new([xy[0] + t.x, xy[1] + t.y, out * t.z]);
+            tips.push(mouth.tips().iter().map(tip).collect());
+        }
+        if !up {
+            broken.reverse();
+            if let (Some(above), Some(below)) = (rings.last(), broken.first()) {
+                let z = |v: u32| vertices[v as usize][2];
+                if break_mm > 0.0 && above.iter().zip(below).any(|(a, b)| z(*a) - z(*b) < WALL_MM_MIN) {
+                    return Err("its broken mouths meet");
+                }
+            }
+        }
+        rings.extend(broken);
     }
     if let Some((_, start_z)) = cone {
         if rings[1].iter().any(|&v| vertices[v as usize][2] >= start_z) {
@@ -183,7 +232,7 @@ fn cut_between(
         }
         let neck: Vec<u32> = (0..CORNERS)
             .map(|k| {
-                let p = on_circle(k, radius_mm);
+                let p = on_plate(k, radius_mm);
                 vertices.push([p[0], p[1], start_z]);
                 vertices.len() as u32 - 1
             })
@@ -201,7 +250,11 @@ fn cut_between(
     }
     let all: Vec<usize> = (0..triangles.len()).collect();
     let mesh = Mesh::<Part>::new(vertices, triangles).subset(&all);
-    Ok((mesh, Cut { xy, outer_z_mm: top_z, inner_z_mm: bottom_z }))
+    let mouths = match (tips.pop(), tips.pop()) {
+        (Some(inner), Some(outer)) => Some(Mouths { break_mm, inner, outer }),
+        _ => None,
+    };
+    Ok((mesh, Cut { xy, outer_z_mm: top_z, inner_z_mm: bottom_z, mouths }))
 }
 
 /// A screw hole as cut: where its axis leaves the outer surface, and its length, mm.
@@ -227,7 +280,8 @@ pub(super) fn cut_screw(
     let upright = Pose::<Part, Part>::new(Isometry3::from_parts(Translation3::identity(), turn));
     let at = turn * through;
     let between = (at.z - ABOUT_MM, at.z + ABOUT_MM);
-    let (turned, cut) = cut_between(&mesh.moved(&upright), [at.x, at.y], between, radius_mm, Some(sink))?;
+    let (turned, cut) =
+        cut_between(&mesh.moved(&upright), [at.x, at.y], between, radius_mm, 0.0, Some(sink))?;
     let outer = turn.inverse() * Vector3::new(at.x, at.y, cut.outer_z_mm);
     Ok((
         turned.moved(&upright.inverse()),

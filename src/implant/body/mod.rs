@@ -20,8 +20,8 @@
 //! nearer to bone than the gap (ears: than their clearance) by more than 0.03 mm, or a finding says so; the same bytes
 //! on any thread count.
 //!
-//! **Limits** The facets are chords, up to 4 µm inside a round edge where `refine` could split them. Mouths of holes are
-//! sharp. No split into pieces. The marking is strokes on a face, not a groove in the mesh. The bone surface is taken as true. Ears and their tilted screw holes ask for
+//! **Limits** The facets are chords, up to 4 µm inside a round edge where `refine` could split them. Mouths of
+//! screw holes are sharp inside. No split into pieces. The marking is strokes on a face, not a groove in the mesh. The bone surface is taken as true. Ears and their tilted screw holes ask for
 //! indexed setups, which the plan does not make: the review stops an onlay. Under an ear the corner to the plate is
 //! as narrow as the gap lets it be, and facets of 0.05 mm may fold over each other there.
 
@@ -41,6 +41,7 @@ mod holes;
 mod letters;
 mod marking;
 mod measure;
+mod mouth;
 mod net;
 mod outline;
 mod params;
@@ -58,8 +59,8 @@ use nalgebra::Vector3;
 
 use crate::geometry::Bvh;
 use crate::model::{
-    BoneSurface, Countersink, Dir, Hole, HoleFacts, Implant, ImplantFacts, Material, Mesh, Part, Patient,
-    Point, Pose, Reconstruction, Volume, Watch,
+    BoneSurface, Countersink, Dir, Hole, HoleFacts, Implant, ImplantFacts, Material, Mesh, Mouths, Part,
+    Patient, Point, Pose, Reconstruction, Volume, Watch,
 };
 
 use chart::Sheets;
@@ -224,7 +225,7 @@ pub fn design_given(
     }
     let net::Body { mesh: plate, dropped_mm2, .. } = body;
     let fillet_mm = FILLET_SPARE * t.tool_radius_mm_min;
-    let plate = fillet::fill_corners(&fields, &plate, fillet_mm);
+    let plate = fillet::fill_corners(&fields, &plate, fillet_mm, &bone, t.gap_mm);
 
     step(4, "fixation")?;
     let outer_area_mm2 = measure::outer_area_mm2(&fields, &plate);
@@ -243,7 +244,7 @@ pub fn design_given(
             let held = hold::plan(&around, &plate, &[], t, outer_area_mm2);
             fields.ears = Some(Ears::new(&fields, &to_bone, &held.spots, params));
             let with_ears = net::body_mesh(&fields).ok_or_else(empty)?.mesh;
-            (fillet::fill_corners(&fields, &with_ears, fillet_mm), Some(held))
+            (fillet::fill_corners(&fields, &with_ears, fillet_mm, &bone, t.gap_mm), Some(held))
         }
     };
 
@@ -276,7 +277,7 @@ pub fn design_given(
     let sutured = sutures::places(&fields, &body, lumen.as_ref(), &drilled, outer_area_mm2, t);
     mesh = holes::finer_about(mesh, &sutured, 0.5 * t.suture_hole_mm);
     for xy in sutured {
-        match holes::cut(&mesh, xy, 0.5 * t.suture_hole_mm) {
+        match holes::cut(&mesh, xy, 0.5 * t.suture_hole_mm, t.hole_break_mm) {
             Ok((with, cut)) => {
                 mesh = with;
                 sutures.push(cut);
@@ -347,6 +348,10 @@ pub fn design_given(
             axis: up,
             length_mm: c.outer_z_mm - c.inner_z_mm,
             countersink: None,
+            mouths: c.mouths.as_ref().map(|m| {
+                let shifted = |way: &[Point<Part>]| way.iter().map(|p| Point::new(to_part(p.mm))).collect();
+                Mouths { break_mm: m.break_mm, inner: shifted(&m.inner), outer: shifted(&m.outer) }
+            }),
         }
     };
     let mut holes: Vec<Hole> = cuts.iter().map(along("perfusion", t.perfusion_hole_mm)).collect();
@@ -358,6 +363,7 @@ pub fn design_given(
         axis: Dir::new(s.axis.into()),
         length_mm: s.length_mm,
         countersink: Some(Countersink { diameter_mm: t.countersink_mm, angle_deg: t.countersink_deg }),
+        mouths: None,
     }));
     let patient_from_part = part_from_patient.inverse();
     let volume_mm3 = mesh.volume_mm3();
@@ -387,6 +393,7 @@ pub fn design_given(
                 centre_lps_mm: patient_from_part.apply(h.centre),
                 axis_lps: patient_from_part.turn(h.axis),
                 countersink: h.countersink,
+                mouth_break_mm: h.mouths.as_ref().map_or(0.0, |m| m.break_mm),
             })
             .collect(),
         watertight: measured.watertight,
@@ -520,7 +527,7 @@ fn perforate(
         let places: Vec<[f64; 2]> = places.into_iter().filter(off_ears).filter(off_text).collect();
         mesh = holes::finer_about(mesh, &places, radius_mm);
         for xy in places {
-            match holes::cut(&mesh, xy, radius_mm) {
+            match holes::cut(&mesh, xy, radius_mm, t.hole_break_mm) {
                 Ok((with, cut)) => {
                     mesh = with;
                     cuts.push(cut);

@@ -262,6 +262,23 @@ fn it_is_closed_with_one_handle_for_each_hole_and_round_holes() {
             })
             .count();
         assert_eq!(on, 192, "96 corners on each sheet");
+        let mouths = hole.mouths.as_ref().expect("0.2 mm by default");
+        assert_eq!((mouths.inner.len(), mouths.outer.len()), (96, 96));
+        // Between the breaks stands the wall; each takes 0.2 mm of it, on a slope of 10° at most a tenth more.
+        let wall = implant
+            .mesh
+            .vertices
+            .iter()
+            .filter(|v| ((v[0] - hole.centre.mm[0]).hypot(v[1] - hole.centre.mm[1]) - 1.0).abs() < 1e-9);
+        let (lo, hi) =
+            wall.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(v[2]), hi.max(v[2])));
+        let sloping = 2.0 * (hole.centre.mm[0].hypot(hole.centre.mm[1]) / OUTER_MM + 0.02);
+        assert!(
+            (hi - lo - (hole.length_mm - 0.4)).abs() < 2.0 * sloping + 0.1,
+            "{} of {}",
+            hi - lo,
+            hole.length_mm
+        );
         let p = in_hole(implant, hole.centre.mm);
         assert!((p.norm() - OUTER_MM).abs() < 0.005);
         // Edge of the hole to the rim of the inner sheet, which is where the plate is narrowest.
