@@ -25,7 +25,7 @@ const RING_EDGE_MM: f64 = 0.15;
 /// How far inside the circle, mm …
 const RING_INSIDE_MM: f64 = 0.3;
 /// … and outside: a mouth is broken this far.
-const RING_OUTSIDE_MM: f64 = 0.5;
+const RING_OUTSIDE_MM: f64 = 0.6;
 /// Of wall between its broken mouths a hole keeps at least this, mm.
 const WALL_MM_MIN: f64 = 0.2;
 
@@ -146,9 +146,7 @@ fn cut_between(
     let lower = sheet(false, broken_mm + CLEAR_MM);
     let mut vertices = mesh.vertices.clone();
     let mut kept: Vec<bool> = vec![true; mesh.triangles.len()];
-    upper.iter().chain(&lower).for_each(|&t| kept[t] = false);
-    let mut triangles: Vec<[u32; 3]> =
-        mesh.triangles.iter().zip(&kept).filter(|(_, k)| **k).map(|(t, _)| *t).collect();
+    let mut filled: Vec<[u32; 3]> = Vec::new();
     let top_z = height(mesh, &upper, xy).ok_or("its axis misses the plate")?;
     let bottom_z = height(mesh, &lower, xy).ok_or("its axis misses the plate")?;
     let cone = sink.map(|s| {
@@ -197,9 +195,15 @@ fn cut_between(
             })
             .collect::<Option<_>>()
             .ok_or("its circle leaves the plate")?;
-        let border = border(mesh, sheet).ok_or("the facets about it have no single border")?;
-        fill_ring(&vertices, &border, &ring, up, &mut triangles)
-            .ok_or("the ring about it cannot be filled")?;
+        // No more is drawn anew than the mouth takes: the ring crosses the body's own edges.
+        let widest = widths.iter().fold(0.0, |m: f64, &w| m.max(w)) + CLEAR_MM;
+        let taken: Vec<usize> = match &mouth {
+            Some(_) => sheet.iter().copied().filter(|&t| distance_xy(mesh, t, xy) < widest).collect(),
+            None => sheet.clone(),
+        };
+        taken.iter().for_each(|&t| kept[t] = false);
+        let border = border(mesh, &taken).ok_or("the facets about it have no single border")?;
+        fill_ring(&vertices, &border, &ring, up, &mut filled).ok_or("the ring about it cannot be filled")?;
         let mut broken = vec![ring];
         if let Some(mouth) = &mouth {
             // Half way and at the wall: the envelope is bent a little outwards.
@@ -239,6 +243,8 @@ fn cut_between(
             .collect();
         rings.insert(1, neck);
     }
+    let own = mesh.triangles.iter().zip(&kept).filter(|(_, k)| **k).map(|(t, _)| *t);
+    let mut triangles: Vec<[u32; 3]> = own.chain(filled).collect();
     for pair in rings.windows(2) {
         for k in 0..CORNERS {
             let next = (k + 1) % CORNERS;
