@@ -158,7 +158,7 @@ impl Finishing<'_> {
     }
 
     /// Levels from the highest steep place to where the rim has been passed.
-    fn levels(&self, field: &Field, radius_mm: f64, slope_min: f64, spacing: f64) -> Vec<f64> {
+    pub(super) fn levels(&self, field: &Field, radius_mm: f64, slope_min: f64, spacing: f64) -> Vec<f64> {
         let steep = (0..field.plane.len())
             .filter(|&at| field.z(at).is_finite() && f64::from(field.slope[at]) >= slope_min);
         let (lo, hi) = steep.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), at| {

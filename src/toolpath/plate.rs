@@ -363,6 +363,38 @@ fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged() {
 }
 
 #[test]
+fn the_lowest_waterline_passes_the_widest_place_wherever_the_lattice_lies() {
+    let implant = PEEK_FORM.implant(0);
+    let plan = PEEK_FORM.plan(0);
+    let params = params();
+    for setup in &plan.setups {
+        let scene = Scene::new(&implant, &plan, setup).unwrap();
+        let stands = |_: f64| unreachable!("levels ask for none");
+        let finishing = Finishing {
+            scene: &scene,
+            params: &params,
+            scallop_mm: plan.scallop_mm,
+            standing: &stands,
+            rough_skin_mm: 1.0,
+        };
+        for role in ["rim", "finish"] {
+            let tool = &plan.tools[role];
+            let field = finishing.field(tool, Grade::Finish);
+            let levels = finishing.levels(&field, tool.radius_mm(), 20f64.to_radians().tan(), 0.1);
+            // The lowest place that the ball's equator has to pass: the widest ring of the plate, seen from this side.
+            let place = |v: &[f64; 3]| scene.work_from_part.apply_raw(*v);
+            let widest = implant.body.vertices.iter().map(place).fold([0.0f64, 0.0], |best, p| {
+                let out = p[0].hypot(p[1]);
+                if out > best[0] { [out, p[2]] } else { best }
+            });
+            let needed = (widest[1] - tool.radius_mm() - params.rim_overtravel_mm).max(scene.stock_lo[2]);
+            let lowest = levels.last().expect("there is a rim");
+            assert!(*lowest <= needed, "op{} {role}: {lowest} above {needed}", scene.setup);
+        }
+    }
+}
+
+#[test]
 fn the_drop_cutter_says_how_quick_it_is() {
     let implant = PEEK_FORM.implant(0);
     let plan = PEEK_FORM.plan(0);

@@ -26,6 +26,8 @@ const RING_EDGE_MM: f64 = 0.15;
 const RING_INSIDE_MM: f64 = 0.3;
 /// … and outside: a mouth is broken this far.
 const RING_OUTSIDE_MM: f64 = 0.6;
+/// Height of a stout ear over its longest side.
+const STOUT_MIN: f64 = 0.05;
 /// Of wall between its broken mouths a hole keeps at least this, mm.
 const WALL_MM_MIN: f64 = 0.2;
 
@@ -355,8 +357,8 @@ fn border(mesh: &Mesh<Part>, facets: &[usize]) -> Option<Vec<u32>> {
     (ring.len() == next.len()).then_some(ring)
 }
 
-/// Fills the ring between a border (as the removed facets ran along it) and a circle, in x-y, by clipping the ear with
-/// the largest least angle; `up` where the facets face +z.
+/// Fills the ring between a border (as the removed facets ran along it) and a circle, in x-y, by clipping ears,
+/// shortest new edge first; `up` where the facets face +z.
 fn fill_ring(
     vertices: &[[f64; 3]],
     border: &[u32],
@@ -386,20 +388,24 @@ fn fill_ring(
     ring.extend((0..=circle.len()).map(|s| circle[(bridge.2 + circle.len() - s) % circle.len()]));
     while ring.len() > 3 {
         let n = ring.len();
-        let mut best: Option<(f64, usize)> = None;
+        // Of ears that are stout, else of all, the one that the shortest edge cuts off: long edges leave the face.
+        let mut best: Option<(bool, f64, usize)> = None;
         for k in 0..n {
             let (a, b, c) = (ring[(k + n - 1) % n], ring[k], ring[(k + 1) % n]);
             let quality = least_angle(xy(a), xy(b), xy(c));
-            if quality <= best.map_or(1e-7, |b| b.0) {
+            let (p, q) = (xy(a), xy(c));
+            let slender = quality < STOUT_MIN;
+            let length = (p[0] - q[0]).hypot(p[1] - q[1]);
+            if quality <= 1e-7 || best.is_some_and(|(s, l, _)| (s, l) <= (slender, length)) {
                 continue;
             }
             let empty =
                 ring.iter().all(|&v| v == a || v == b || v == c || !inside(xy(v), xy(a), xy(b), xy(c)));
             if empty {
-                best = Some((quality, k));
+                best = Some((slender, length, k));
             }
         }
-        let k = best?.1;
+        let k = best?.2;
         let (a, b, c) = (ring[(k + n - 1) % n], ring[k], ring[(k + 1) % n]);
         triangles.push(if up { [a, b, c] } else { [a, c, b] });
         ring.remove(k);
