@@ -44,7 +44,9 @@ def main():
     stl, count = surface(os.path.join(work, "dome.stl"))
     drop = ocl.BatchDropCutter()
     drop.setSTL(stl)
-    drop.setCutter(ocl.BallCutter(BALL_D_MM, 50.0))
+    # OpenCAMLib keeps no reference: cutter and surface must outlive the run.
+    ball = ocl.BallCutter(BALL_D_MM, 50.0)
+    drop.setCutter(ball)
     for x, y, _ in places:
         drop.appendPoint(ocl.CLPoint(float(x), float(y), -1000.0))
     start = time.perf_counter()
