@@ -225,7 +225,7 @@ pub fn design_given(
     }
     let net::Body { mesh: plate, dropped_mm2, .. } = body;
     let fillet_mm = FILLET_SPARE * t.tool_radius_mm_min;
-    let plate = fillet::fill_corners(&fields, &plate, fillet_mm, &bone, t.gap_mm);
+    let plate = fillet::fill_corners(&fields, &plate, fillet_mm);
 
     step(4, "fixation")?;
     let outer_area_mm2 = measure::outer_area_mm2(&fields, &plate);
@@ -244,7 +244,7 @@ pub fn design_given(
             let held = hold::plan(&around, &plate, &[], t, outer_area_mm2);
             fields.ears = Some(Ears::new(&fields, &to_bone, &held.spots, params));
             let with_ears = net::body_mesh(&fields).ok_or_else(empty)?.mesh;
-            (fillet::fill_corners(&fields, &with_ears, fillet_mm, &bone, t.gap_mm), Some(held))
+            (fillet::fill_corners(&fields, &with_ears, fillet_mm), Some(held))
         }
     };
 
