@@ -34,6 +34,8 @@ mod carve;
 mod codes;
 mod cutter;
 mod ends;
+#[cfg(test)]
+mod exact;
 mod faults;
 mod fixtures;
 mod free;

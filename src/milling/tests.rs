@@ -108,7 +108,7 @@ fn clean(milled: &Milled) {
 }
 
 /// Ends of a family away from the faces of the blank.
-fn inner(milled: &Milled, axis: u8) -> Vec<LineEnd> {
+pub(super) fn inner(milled: &Milled, axis: u8) -> Vec<LineEnd> {
     let on_face = |p: [f64; 3]| {
         p[axis as usize] <= [0.0, 0.0, -10.0][axis as usize] + 1e-9
             || p[axis as usize] >= [30.0, 20.0, 0.0][axis as usize] - 1e-9
