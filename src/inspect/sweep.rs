@@ -15,7 +15,7 @@ use super::error::InspectError;
 const LEAF: usize = 4;
 
 /// Places this near to each other, mm, and at most so many are asked for together: one way down the tree for all.
-const CLUSTER_MM: f64 = 0.5;
+const CLUSTER_MM: f64 = 0.35;
 const CLUSTER: usize = 64;
 
 /// The nearest cutter.
@@ -239,6 +239,11 @@ impl Group {
             let node = &self.nodes[at as usize];
             if node.count > 0 {
                 for (p, best) in places.iter().zip(best.iter_mut()) {
+                    let off = |a: usize| (node.lo[a] - p[a]).max(p[a] - node.hi[a]).max(0.0);
+                    let (x, y) = (off(0), off(1));
+                    if self.cutter.ball_beyond(x * x + y * y, p.z - node.lo[2], best.distance_mm) {
+                        continue;
+                    }
                     for i in node.first..node.first + node.count {
                         self.offer(p, i as usize, best);
                     }

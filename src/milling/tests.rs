@@ -85,11 +85,12 @@ pub(super) fn job(files: &[&str]) -> Job {
             setups: vec![10],
             body: BoxPart { min_mm: Point::new([-20.0, 8.0, -10.0]), max_mm: Point::new([1.0, 12.0, 6.0]) },
         }],
+        chip_load: vec![],
     }
 }
 
 /// A program with one tool around `body`.
-fn program(t: u32, body: &str) -> ProgramText {
+pub(super) fn program(t: u32, body: &str) -> ProgramText {
     ProgramText {
         file: "op10.ngc".into(),
         text: format!(
