@@ -38,7 +38,7 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
     }
 }
 
-/// Over the material table's chip load. The makers' ranges that the table cites (`materials.toml`) end between 1.3 and 1.7
+/// Over the material table's chip load. The makers' ranges that the table cites (`materials.toml`) end between 1.5 and 1.7
 /// times the value it starts from; at twice that no maker stands behind the tool, and a slip of the decimal point is far
 /// beyond it.
 const CHIP_LOAD_OVER_TABLE: f64 = 2.0;
