@@ -186,6 +186,7 @@ fn milling(params: &str) {
         machine: machine(),
         tool: vec![tool()],
         fixture: vec![],
+        chip_load: vec![],
     };
     let text = raster();
     let blocks = text.lines().count();

@@ -88,58 +88,101 @@ pub fn between(
         .map(|(s, n)| (s.triangle, n.index))
         .collect();
     again.dedup_by_key(|a| a.0);
-    let looked: Vec<Between> = again
-        .par_iter()
-        .map(|&(t, hint)| {
-            let mut out = Between { hidden_mm: f64::NEG_INFINITY, ..Between::default() };
-            let mut hint = hint;
-            let mut pieces: Vec<Piece> =
-                vec![(design.corners(t as usize), design.triangle_area_mm2(t as usize))];
-            while let Some((corners, area_mm2)) = pieces.pop() {
-                let [a, b, c] = corners;
-                let middle = (a + b + c) / 3.0;
-                let p: [f64; 3] = middle.into();
-                let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
-                if !clear(p) {
-                    if covers_mm > WITNESS_EDGE_MM {
-                        pieces.extend(halves(corners, area_mm2));
-                    }
-                    continue;
-                }
-                let n = sweep.nearest(p, REACH_MM, hint);
-                hint = n.index.or(hint);
-                let at_corner = |v: &Vector3<f64>| {
-                    n.index.map_or(n.distance_mm + covers_mm, |index| sweep.distance_mm((*v).into(), index))
-                };
-                let up_to = corners.iter().map(at_corner).fold(n.distance_mm, f64::max);
-                if up_to > target && covers_mm > SMALLEST_MM {
-                    pieces.extend(halves(corners, area_mm2));
-                    continue;
-                }
-                out.hidden_mm = out.hidden_mm.max(up_to);
-                let found = Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2, index: n.index };
-                if out.most.is_none_or(|m| found.deviation_mm > m.deviation_mm) {
-                    out.most = Some(found);
-                }
-                if found.deviation_mm > tolerance_mm {
-                    out.beyond.push(found);
-                }
-            }
-            out
-        })
-        .collect();
+    let look = Look { design, sweep, witnesses, target };
+    let looked: Vec<Vec<Looked>> = again.par_chunks(CHUNK).map(|facets| look.at(facets)).collect();
     let mut up_to = target;
-    for l in looked {
-        up_to = up_to.max(l.hidden_mm);
-        all.beyond.extend(l.beyond);
-        if let Some(m) = l.most
-            && all.most.is_none_or(|a| m.deviation_mm > a.deviation_mm)
-        {
-            all.most = Some(m);
+    for l in looked.into_iter().flatten() {
+        up_to = up_to.max(l.up_to_mm);
+        if l.found.deviation_mm > tolerance_mm {
+            all.beyond.push(l.found);
+        }
+        if all.most.is_none_or(|m| l.found.deviation_mm > m.deviation_mm) {
+            all.most = Some(l.found);
         }
     }
     all.hidden_mm = up_to - all.most.map_or(0.0, |m| m.deviation_mm);
     all
+}
+
+/// Facets looked at by one task; fixed, though nothing depends on it.
+const CHUNK: usize = 64;
+
+/// What is asked of a facet.
+struct Look<'a> {
+    design: &'a Mesh<Part>,
+    sweep: &'a Sweep,
+    witnesses: &'a Witnesses,
+    target: f64,
+}
+
+/// A piece that needs no halving.
+struct Looked {
+    found: Found,
+    up_to_mm: f64,
+}
+
+/// Where a piece comes from: facet, then the ways taken at each halving from the highest bit down, so that pieces sort
+/// as if one facet were halved after the other.
+type Order = (u32, u128);
+
+impl Look<'_> {
+    /// Halves facets until every piece is bounded by the target or too small; all that are equally often halved are
+    /// asked for together. In the order of [`Order`].
+    fn at(&self, facets: &[(u32, Option<u32>)]) -> Vec<Looked> {
+        let hint = facets.iter().find_map(|f| f.1);
+        let mut done: Vec<(Order, Looked)> = Vec::new();
+        let mut level: Vec<(Order, Piece)> = facets
+            .iter()
+            .zip(0..)
+            .map(|(&(t, _), n)| {
+                let t = t as usize;
+                ((n, 0), (self.design.corners(t), self.design.triangle_area_mm2(t)))
+            })
+            .collect();
+        // A facet of a metre is down to SMALLEST_MM after some forty.
+        for halved in 0..u128::BITS {
+            let mut next: Vec<(Order, Piece)> = Vec::new();
+            let mut halve = |(n, way): Order, (corners, area_mm2): Piece| {
+                let [a, b] = halves(corners, area_mm2);
+                let after = 1u128 << (u128::BITS - 1 - halved);
+                next.extend([((n, way), b), ((n, way | after), a)]);
+            };
+            let mut places: Vec<[f64; 3]> = Vec::new();
+            let mut asked: Vec<(Order, Piece, f64)> = Vec::new();
+            for (order, piece) in level {
+                let [a, b, c] = piece.0;
+                let middle = (a + b + c) / 3.0;
+                let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
+                if !self.witnesses.near(middle.into()) {
+                    places.push(middle.into());
+                    asked.push((order, piece, covers_mm));
+                } else if covers_mm > WITNESS_EDGE_MM {
+                    halve(order, piece);
+                }
+            }
+            let near = self.sweep.nearest_of(&places, REACH_MM, hint);
+            for ((order, piece, covers_mm), (p, n)) in asked.into_iter().zip(places.into_iter().zip(near)) {
+                let at_corner = |v: &Vector3<f64>| {
+                    n.index
+                        .map_or(n.distance_mm + covers_mm, |index| self.sweep.distance_mm((*v).into(), index))
+                };
+                let up_to_mm = piece.0.iter().map(at_corner).fold(n.distance_mm, f64::max);
+                // The last round keeps what it has: its bound stands.
+                if up_to_mm > self.target && covers_mm > SMALLEST_MM && halved + 1 < u128::BITS {
+                    halve(order, piece);
+                    continue;
+                }
+                let found = Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2: piece.1, index: n.index };
+                done.push((order, Looked { found, up_to_mm }));
+            }
+            level = next;
+            if level.is_empty() {
+                break;
+            }
+        }
+        done.sort_by_key(|d| d.0);
+        done.into_iter().map(|d| d.1).collect()
+    }
 }
 
 /// Across the longest edge.

@@ -115,6 +115,19 @@ impl Cutter {
         shank.min(holder)
     }
 
+    /// True where a ball surely lies farther off than `than_mm`, told without a root: half of the places asked for need no
+    /// more. `rho2` is the square of the distance from the axis; where shank or holder may matter, false.
+    pub fn ball_beyond(&self, rho2: f64, h: f64, than_mm: f64) -> bool {
+        // 1e-12: far above rounding here, so that what is left out was beyond by every way of reckoning.
+        const SURELY: f64 = 1.0 + 1e-12;
+        let (below, reach) = ((self.radius_mm - h).max(0.0), than_mm + self.radius_mm);
+        self.corner_mm == self.radius_mm
+            && h <= self.flute_mm
+            && h <= self.stick_out_mm
+            && reach >= 0.0
+            && rho2 + below * below > reach * reach * SURELY
+    }
+
     /// Least signed distance from `p` to the cutting form while the tip goes from `a` to `b`, and where on the
     /// way (0 to 1). All in the tool's frame, +z up the tool.
     pub fn swept_cutting(&self, p: &Vector3<f64>, a: &Vector3<f64>, b: &Vector3<f64>) -> (f64, f64) {

@@ -57,6 +57,7 @@ pub fn job() -> Job {
             tool(DRILL, ToolKind::Drill, 2.0, 0.0, 118.0),
         ],
         fixture: Vec::new(),
+        chip_load: Vec::new(),
     }
 }
 
@@ -284,6 +285,8 @@ pub fn milled(design: &Mesh<Part>, path: Vec<ToolMove>, line_ends: Vec<LineEnd>)
             tools_used: vec![BALL],
             part_mm3: design.volume_mm3(),
             tab_witnesses: Vec::new(),
+            operations: Vec::new(),
+            tool_loads: Vec::new(),
         },
     }
 }

@@ -146,22 +146,10 @@ fn stop(watch: &dyn Watch, done: u64) -> Result<(), InspectError> {
     if watch.stopped() { Err(InspectError::Stopped) } else { Ok(()) }
 }
 
-/// Neighbours in the list are neighbours in space, so the last answer is a good first guess for the next.
+/// Neighbours in the list are neighbours in space, and are asked for together.
 fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
-    let chunks: Vec<Vec<Near>> = places
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut hint = None;
-            chunk
-                .iter()
-                .map(|&p| {
-                    let near = sweep.nearest(p, REACH_MM, hint);
-                    hint = near.index.or(hint);
-                    near
-                })
-                .collect()
-        })
-        .collect();
+    let chunks: Vec<Vec<Near>> =
+        places.par_chunks(CHUNK).map(|chunk| sweep.nearest_of(chunk, REACH_MM, None)).collect();
     chunks.concat()
 }
 

@@ -12,7 +12,11 @@ use crate::model::{Job, ToolMove};
 use super::cutter::{Cutter, root};
 use super::error::InspectError;
 
-const LEAF: usize = 2;
+const LEAF: usize = 4;
+
+/// Places this near to each other, mm, and at most so many are asked for together: one way down the tree for all.
+const CLUSTER_MM: f64 = 0.35;
+const CLUSTER: usize = 64;
 
 /// The nearest cutter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +109,36 @@ impl Sweep {
         best
     }
 
+    /// [`Sweep::nearest`] of many places; fast where neighbours in the list are neighbours in space. The answers are those
+    /// of one after the other.
+    pub fn nearest_of(&self, places: &[[f64; 3]], reach_mm: f64, hint: Option<u32>) -> Vec<Near> {
+        let mut out = Vec::with_capacity(places.len());
+        let mut hint = hint;
+        let mut seen = Vec::with_capacity(CLUSTER);
+        let mut rest = places;
+        while !rest.is_empty() {
+            let (cluster, others) = rest.split_at(together(rest));
+            rest = others;
+            let first = out.len();
+            out.resize(first + cluster.len(), Near { distance_mm: reach_mm, index: None });
+            let best = &mut out[first..];
+            if let Some(index) = hint {
+                let (group, at) = self.places[index as usize];
+                let group = &self.groups[group as usize];
+                for (p, best) in cluster.iter().zip(best.iter_mut()) {
+                    group.offer(&group.seen_by_tool(&Vector3::from(*p)), at as usize, best);
+                }
+            }
+            for group in &self.groups {
+                seen.clear();
+                seen.extend(cluster.iter().map(|p| group.seen_by_tool(&Vector3::from(*p))));
+                group.search_all(&seen, best);
+            }
+            hint = best.iter().rev().find_map(|n| n.index).or(hint);
+        }
+        out
+    }
+
     /// Signed distance from `p_mm` to what this move's cutter sweeps, mm. The swept body is convex, so over a triangle
     /// the distance is largest at a corner.
     pub fn distance_mm(&self, p_mm: [f64; 3], index: u32) -> f64 {
@@ -154,7 +188,13 @@ impl Group {
 
     fn offer(&self, p: &Vector3<f64>, at: usize, best: &mut Near) {
         let (a, b, index) = &self.moves[at];
-        let (rho, h) = box_rho_h(p, &a.inf(b).into(), &a.sup(b).into());
+        let (lo, hi) = (a.inf(b), a.sup(b));
+        let off = |k: usize| (lo[k] - p[k]).max(p[k] - hi[k]).max(0.0);
+        let ((x, y), h) = ((off(0), off(1)), p.z - lo.z);
+        if self.cutter.ball_beyond(x * x + y * y, h, best.distance_mm) {
+            return;
+        }
+        let rho = root(x, y);
         let body_bound = self.cutter.body_bound(rho, h);
         // The bound of the move's own box costs a tenth of the exact distance and settles most moves.
         if self.cutter.endless(rho, h) > best.distance_mm && body_bound >= 0.0 {
@@ -170,6 +210,51 @@ impl Group {
         }
         if d < best.distance_mm || (d == best.distance_mm && best.index.is_some_and(|i| *index < i)) {
             *best = Near { distance_mm: d, index: Some(*index) };
+        }
+    }
+
+    /// As `search`, for places close together: what is too far for all of them is left out for all at once.
+    fn search_all(&self, places: &[Vector3<f64>], best: &mut [Near]) {
+        if let ([p], [best]) = (places, &mut *best) {
+            return self.search(p, best);
+        }
+        let lo = places.iter().fold(places[0], |m, p| m.inf(p));
+        let hi = places.iter().fold(places[0], |m, p| m.sup(p));
+        let bound = |at: u32| {
+            let node = &self.nodes[at as usize];
+            let off = |a: usize| (node.lo[a] - hi[a]).max(lo[a] - node.hi[a]).max(0.0);
+            let (rho, h) = (root(off(0), off(1)), hi.z - node.lo[2]);
+            let cutting = self.cutter.endless(rho, h);
+            let body = self.cutter.body_bound(rho, h);
+            if body < 0.0 { cutting.min(body) } else { cutting }
+        };
+        let farthest = |best: &[Near]| best.iter().map(|n| n.distance_mm).fold(f64::NEG_INFINITY, f64::max);
+        let mut most = farthest(best);
+        let mut stack: Vec<(f64, u32)> = Vec::with_capacity(64);
+        stack.push((bound(0), 0));
+        while let Some((least, at)) = stack.pop() {
+            if least > most {
+                continue;
+            }
+            let node = &self.nodes[at as usize];
+            if node.count > 0 {
+                for (p, best) in places.iter().zip(best.iter_mut()) {
+                    let off = |a: usize| (node.lo[a] - p[a]).max(p[a] - node.hi[a]).max(0.0);
+                    let (x, y) = (off(0), off(1));
+                    if self.cutter.ball_beyond(x * x + y * y, p.z - node.lo[2], best.distance_mm) {
+                        continue;
+                    }
+                    for i in node.first..node.first + node.count {
+                        self.offer(p, i as usize, best);
+                    }
+                }
+                most = farthest(best);
+                continue;
+            }
+            let (l, r) = ((bound(at + 1), at + 1), (bound(node.first), node.first));
+            let (near, far) = if l.0 <= r.0 { (l, r) } else { (r, l) };
+            stack.push(far);
+            stack.push(near);
         }
     }
 
@@ -200,6 +285,21 @@ impl Group {
             stack.push(near);
         }
     }
+}
+
+/// How many of the first places lie near enough to each other to be asked for together; at least one.
+fn together(places: &[[f64; 3]]) -> usize {
+    let (mut lo, mut hi) = (places[0], places[0]);
+    for (n, p) in places.iter().enumerate().take(CLUSTER) {
+        for a in 0..3 {
+            lo[a] = lo[a].min(p[a]);
+            hi[a] = hi[a].max(p[a]);
+        }
+        if (0..3).any(|a| hi[a] - lo[a] > CLUSTER_MM) {
+            return n;
+        }
+    }
+    places.len().min(CLUSTER)
 }
 
 /// Least distance from the tool's axis and greatest height above the tip, for tips anywhere in the box.
@@ -261,6 +361,12 @@ mod tests {
             assert_eq!(got, sweep.nearest(p, 5.0, None), "a hint changes nothing");
             let brute = single.iter().map(|s| s.nearest(p, 5.0, None).distance_mm).fold(5.0, f64::min);
             assert_eq!(got.distance_mm, brute);
+            // A cluster about it, and places far from each other.
+            let mut about = vec![p];
+            about.extend((0..20).map(|_| p.map(|x| x + r.within(-0.2, 0.2))));
+            about.push(std::array::from_fn(|_| r.within(-25.0, 25.0)));
+            let alone: Vec<Near> = about.iter().map(|&p| sweep.nearest(p, 5.0, None)).collect();
+            assert_eq!(sweep.nearest_of(&about, 5.0, Some(3)), alone);
         }
     }
 

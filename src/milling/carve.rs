@@ -72,15 +72,18 @@ struct Plunge {
 struct TileFound {
     meetings: Vec<Meeting>,
     plunges: Vec<Plunge>,
+    /// Piece, and the length of lines it cut off, mm.
+    taken: Vec<(u32, f64)>,
 }
 
-/// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind.
+/// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind; and what each piece removed at
+/// feed, mm³: the lines' loss times the cell that a line stands for.
 pub(super) fn carve(
     stock: &mut Stock,
     pieces: &[Piece],
     cutters: &[Cutter],
     limits: &Limits,
-) -> Vec<Meeting> {
+) -> (Vec<Meeting>, Vec<f64>) {
     let lattice = stock.lattice;
     let row = lattice.n[0];
     let by_tile = pieces_by_tile(&lattice, pieces, cutters);
@@ -105,14 +108,19 @@ pub(super) fn carve(
         .collect();
     let mut meetings = Vec::new();
     let mut plunges = Vec::new();
+    let mut removed_mm3 = vec![0.0; pieces.len()];
     for f in found {
         meetings.extend(f.meetings);
         plunges.extend(f.plunges);
+        // Tile after tile, so that the sums are the same on any number of threads.
+        for (piece, mm) in f.taken {
+            removed_mm3[piece as usize] += mm * lattice.step * lattice.step;
+        }
     }
     meetings.extend(full_width_plunges(plunges, pieces, cutters, lattice.step, limits.plunge_depth_mm_max));
     meetings.sort_by(|a, b| (a.piece, a.met).cmp(&(b.piece, b.met)).then(b.depth_mm.total_cmp(&a.depth_mm)));
     meetings.dedup_by_key(|m| (m.piece, m.met));
-    meetings
+    (meetings, removed_mm3)
 }
 
 fn pieces_by_tile(lattice: &Lattice, pieces: &[Piece], cutters: &[Cutter]) -> Vec<Vec<u32>> {
@@ -324,6 +332,7 @@ impl<'a> Tile<'a> {
         let core2 = (PLUNGE_RADIUS_SHARE * cutter.radius_mm).powi(2);
         let (mut rapid, mut over, mut plunge) =
             (0.0f64, 0.0f64, Plunge { piece: number, lines: 0, depth_mm: 0.0 });
+        let mut removed = 0.0f64;
         let n0 = self.lattice.n[0];
         let flute_top = lowest + cutter.flute_mm + limits.contact_mm;
         let ranges: [std::ops::Range<usize>; TILE] = std::array::from_fn(|r| {
@@ -359,6 +368,7 @@ impl<'a> Tile<'a> {
                     }
                     let bottom = -far[at];
                     let taken = old - z.max(bottom);
+                    removed += taken;
                     if !cutting {
                         // Whichever is less: down into it, or into it from the side.
                         rapid = rapid.max(taken.min(sweep.inset(x, y, cutter.radius_mm)));
@@ -396,6 +406,9 @@ impl<'a> Tile<'a> {
             if depth_mm > limits.contact_mm {
                 found.meetings.push(Meeting { piece: number, met, depth_mm });
             }
+        }
+        if cutting && removed > 0.0 {
+            found.taken.push((number, removed));
         }
         if plunge.lines > 0 {
             found.plunges.push(plunge);

@@ -173,6 +173,8 @@ struct RowLines<'a> {
     /// Levels of interest per block along the row.
     levels: Vec<std::ops::Range<usize>>,
     removed: Vec<Vec<(f64, f64)>>,
+    /// Per level, the stretch of `removed` last found to hold a whole move: the next one is mostly held by it too.
+    held: Vec<(f64, f64)>,
     wanted: bool,
 }
 
@@ -187,7 +189,8 @@ impl<'a> RowLines<'a> {
             .collect();
         let wanted = levels.iter().any(|l| !l.is_empty());
         let removed = if wanted { vec![Vec::new(); lattice.n[2]] } else { Vec::new() };
-        Self { lattice, axis, row, levels, removed, wanted }
+        let held = vec![(f64::INFINITY, f64::NEG_INFINITY); removed.len()];
+        Self { lattice, axis, row, levels, removed, held, wanted }
     }
 
     fn remove(&mut self, piece: &Piece, cutter: &Cutter) {
@@ -223,10 +226,16 @@ impl<'a> RowLines<'a> {
         if first >= last {
             return;
         }
-        let sweep = Sweep::new(cutter, piece.span);
-        let tip = sweep.lowest();
+        let tip = f[2].min(t[2]);
+        // Made where it is asked for: most moves cut nothing on most rows.
+        let mut sweep = None;
         let (x0, x1) = (f[axis].min(t[axis]), f[axis].max(t[axis]));
+        let widest = (x0 - half, x1 + half);
         for k in first..last {
+            let held = &mut self.held[k];
+            if held.0 <= widest.0 && widest.1 <= held.1 {
+                continue;
+            }
             let z = piece.up * self.lattice.at(2, k);
             // Most moves pass where earlier ones have cleared more: that is seen from the widest they could reach.
             let Some(rho) = cutter.radius_at_mm(z - tip) else { continue };
@@ -235,9 +244,11 @@ impl<'a> RowLines<'a> {
                 continue;
             }
             let reach = reach2.sqrt();
-            if covered(&self.removed[k], x0 - reach, x1 + reach) {
+            if let Some(stretch) = covered_by(&self.removed[k], x0 - reach, x1 + reach) {
+                *held = stretch;
                 continue;
             }
+            let sweep = sweep.get_or_insert_with(|| Sweep::new(cutter, piece.span));
             if let Some((a, b)) = sweep.interval(axis, y, z) {
                 insert(&mut self.removed[k], a, b);
             }
@@ -262,11 +273,11 @@ impl<'a> RowLines<'a> {
     }
 }
 
-/// True when one interval of the list holds `[a, b]`.
+/// The interval of the list that holds `[a, b]`, if one does.
 #[inline]
-fn covered(list: &[(f64, f64)], a: f64, b: f64) -> bool {
+fn covered_by(list: &[(f64, f64)], a: f64, b: f64) -> Option<(f64, f64)> {
     let first = list.partition_point(|i| i.1 < b);
-    list.get(first).is_some_and(|i| i.0 <= a)
+    list.get(first).copied().filter(|i| i.0 <= a)
 }
 
 /// Adds `[a, b]` to a sorted list of apart intervals.

@@ -6,6 +6,7 @@ use super::carve::{Doing, Meeting, Met};
 use super::cutter::Cutter;
 use super::fixtures::{Body, meet_fixture};
 use super::free::{Freed, lost_at};
+use super::load::Overload;
 use super::params::MillingParams;
 use super::program::Asked;
 use super::shorten;
@@ -13,6 +14,7 @@ use super::stock::Stock;
 use crate::model::{Collision, Job};
 
 /// All faults, in the order of programs and lines; one per line and kind, the deepest.
+#[allow(clippy::too_many_arguments)] // Each names where one kind of fault comes from.
 pub(super) fn collisions(
     job: &Job,
     asked: &Asked,
@@ -20,6 +22,7 @@ pub(super) fn collisions(
     meetings: &[Meeting],
     stock: &Stock,
     freed: &Freed,
+    overloads: &[Overload],
     params: &MillingParams,
 ) -> Vec<Collision> {
     let mut all = asked.faults.clone();
@@ -28,6 +31,9 @@ pub(super) fn collisions(
         let program = job.program[place.program as usize].file.clone();
         (place.program, Collision { program, line: place.line, kind: kind.into(), depth_mm, message })
     };
+    for o in overloads {
+        all.push(told(o.piece, "chip-load", 0.0, o.message.clone()));
+    }
     for m in meetings {
         let doing = asked.pieces[m.piece as usize].doing;
         if doing == Doing::DogLeg && m.met != Met::RapidThroughStock {

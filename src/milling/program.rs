@@ -33,6 +33,10 @@ pub(super) struct Asked {
     pub places: Vec<Place>,
     /// By motion number: the setup it belongs to.
     pub setups: Vec<u32>,
+    /// By motion number: feed, mm/min, and speed, 1/min.
+    pub feeds: Vec<[f64; 2]>,
+    /// By motion number: how many times a tool was changed before it.
+    pub operations: Vec<u32>,
     pub faults: Vec<(u16, Collision)>,
     pub blocks: usize,
     pub time_s: Vec<f64>,
@@ -111,11 +115,18 @@ fn add_program(
     }
     let mut legs = Vec::with_capacity(reading.motions.len());
     let mut last_tool = None;
+    // A program begins an operation of its own.
+    let mut operation = asked.operations.last().map_or(0, |n| n + 1);
     let mut outside = false;
     for m in &reading.motions {
         let motion = asked.places.len() as u32;
         asked.places.push(Place { program: number, line: m.line });
         asked.setups.push(entry.setup);
+        asked.feeds.push([m.feed_mm_per_min, m.spindle_rpm]);
+        if last_tool != Some(m.tool) {
+            operation += 1;
+        }
+        asked.operations.push(operation);
         let add = |asked: &mut Asked, from: [f64; 3], to: [f64; 3], doing: Doing| {
             add_piece(asked, entry, m, motion, cutters, up, from, to, doing);
         };

@@ -36,12 +36,13 @@ impl Lattice {
     /// Line numbers whose coordinates lie in `[lo, hi]`, as a half-open range.
     #[inline]
     pub fn range(&self, a: usize, lo: f64, hi: f64) -> std::ops::Range<usize> {
-        let first = ((lo - self.min[a]) / self.step - 0.5).ceil().max(0.0) as usize;
-        let last = ((hi - self.min[a]) / self.step - 0.5).floor();
-        if last < 0.0 {
+        // `as usize` cuts off, and takes what is below zero for zero: ceil and floor without a call to either.
+        let (from, to) = ((lo - self.min[a]) / self.step - 0.5, (hi - self.min[a]) / self.step - 0.5);
+        if !(to >= 0.0) {
             return 0..0;
         }
-        let end = (last as usize + 1).min(self.n[a]);
+        let first = (from as usize).saturating_add(usize::from(from > (from as usize) as f64));
+        let end = (to as usize).saturating_add(1).min(self.n[a]);
         first.min(end)..end
     }
 

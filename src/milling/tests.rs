@@ -85,11 +85,12 @@ pub(super) fn job(files: &[&str]) -> Job {
             setups: vec![10],
             body: BoxPart { min_mm: Point::new([-20.0, 8.0, -10.0]), max_mm: Point::new([1.0, 12.0, 6.0]) },
         }],
+        chip_load: vec![],
     }
 }
 
 /// A program with one tool around `body`.
-fn program(t: u32, body: &str) -> ProgramText {
+pub(super) fn program(t: u32, body: &str) -> ProgramText {
     ProgramText {
         file: "op10.ngc".into(),
         text: format!(
@@ -108,7 +109,7 @@ fn clean(milled: &Milled) {
 }
 
 /// Ends of a family away from the faces of the blank.
-fn inner(milled: &Milled, axis: u8) -> Vec<LineEnd> {
+pub(super) fn inner(milled: &Milled, axis: u8) -> Vec<LineEnd> {
     let on_face = |p: [f64; 3]| {
         p[axis as usize] <= [0.0, 0.0, -10.0][axis as usize] + 1e-9
             || p[axis as usize] >= [30.0, 20.0, 0.0][axis as usize] - 1e-9

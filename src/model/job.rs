@@ -27,6 +27,16 @@ pub struct JobProgram {
     pub work_zero_machine_mm: [f64; 3],
 }
 
+/// How much a tooth may take in this material.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChipLoadLimit {
+    /// T number.
+    pub tool: u32,
+    /// Feed over speed and flutes where the tool cuts, mm; more is a fault.
+    pub chip_load_max_mm: f64,
+}
+
 /// `job.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -44,4 +54,7 @@ pub struct Job {
     /// What holds the blank.
     #[serde(default)]
     pub fixture: Vec<Fixture>,
+    /// Limits of chip load, by tool; a tool that is not listed has none.
+    #[serde(default)]
+    pub chip_load: Vec<ChipLoadLimit>,
 }

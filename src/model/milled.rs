@@ -76,6 +76,53 @@ pub struct MillingFacts {
     pub part_mm3: f64,
     /// Tab witnesses found in what remains: middle, part mm, and area where the stub meets the part, mm².
     pub tab_witnesses: Vec<TabWitness>,
+    /// What the cutters took, by operation: from one tool change to the next.
+    #[serde(default)]
+    pub operations: Vec<OperationLoad>,
+    /// The largest of that, by tool, in the order of T numbers.
+    #[serde(default)]
+    pub tool_loads: Vec<ToolLoad>,
+}
+
+/// What the cutter took in one operation. Volume is what the upright lines lose; removal rate and section are means over
+/// stretches of at least a millimetre of cutting moves, since a shorter move's share of lines is chance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationLoad {
+    /// File name of the program.
+    pub program: String,
+    /// Line of its first motion at feed, counted from 1.
+    pub line_first: u32,
+    /// Line of its last motion at feed.
+    pub line_last: u32,
+    /// T number.
+    pub tool: u32,
+    /// Stock removed at feed, mm³.
+    pub removed_mm3: f64,
+    /// Path at feed that removed stock, mm.
+    pub path_mm_engaged: f64,
+    /// Largest volume per time at the programmed feed, mm³/min.
+    pub removal_mm3_per_min_max: f64,
+    /// Line where that stretch begins, 0 for none.
+    pub removal_line: u32,
+    /// Largest section of stock that the cutter pushed through: volume over path, mm².
+    pub section_mm2_max: f64,
+    /// Largest feed over speed and flutes of a move that removes stock, mm.
+    pub chip_load_mm_max: f64,
+    /// Line of it, 0 for none.
+    pub chip_load_line: u32,
+}
+
+/// The largest loads of one tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolLoad {
+    /// T number.
+    pub tool: u32,
+    /// mm³/min.
+    pub removal_mm3_per_min_max: f64,
+    /// mm.
+    pub chip_load_mm_max: f64,
+    /// Limit of the job, mm; `null` where it has none.
+    pub chip_load_mm_limit: Option<f64>,
 }
 
 /// Where a bridge of stock still holds the part.
