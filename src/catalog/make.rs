@@ -140,7 +140,7 @@ impl PostStage {
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {

@@ -272,6 +272,7 @@ pub fn milled(design: &Mesh<Part>, path: Vec<ToolMove>, line_ends: Vec<LineEnd>)
         mesh: design.clone(),
         line_ends,
         path,
+        stock_after: Vec::new(),
         facts: MillingFacts {
             schema: "osteomill.milling/1".into(),
             blocks: 1,
@@ -283,6 +284,7 @@ pub fn milled(design: &Mesh<Part>, path: Vec<ToolMove>, line_ends: Vec<LineEnd>)
             dexel_mm: 0.25,
             tools_used: vec![BALL],
             part_mm3: design.volume_mm3(),
+            operations: Vec::new(),
             tab_witnesses: Vec::new(),
         },
     }
