@@ -65,6 +65,33 @@ fn the_demo_runs_whole_and_prints_five_numbers() {
 }
 
 #[test]
+fn the_report_shows_every_operation_and_no_two_in_a_row_look_alike() {
+    let d = plain();
+    let report = std::fs::read_to_string(d.case.join("report/report.html")).unwrap();
+    let section = report.split("<h3>Operations</h3>").nth(1).unwrap().split("<h3>").next().unwrap();
+    let pictures: Vec<&str> =
+        section.split("src=\"data:image/png;base64,").skip(1).map(|s| s.split('"').next().unwrap()).collect();
+    let milling = json(&d.case.join("part-1/milling/milling.json"));
+    let operations = milling["operations"].as_array().unwrap();
+    assert_eq!(pictures.len(), operations.len());
+    assert!(operations.len() >= 4, "{operations:?}");
+    assert!(pictures.windows(2).all(|p| p[0] != p[1]));
+    let bytes: usize = pictures.iter().map(|p| p.len()).sum();
+    eprintln!("pictures of {} operations: {bytes} bytes", pictures.len());
+    // A report is mailed: what the operations add stays within what one photograph takes.
+    assert!(bytes < 250_000, "{bytes}");
+    for o in operations {
+        assert!(!o["name"].as_str().unwrap().is_empty(), "{o}");
+        assert!(number(o, "/time_s") > 0.0 && number(o, "/path_mm_cut") > 0.0, "{o}");
+    }
+    let sum: f64 = operations.iter().map(|o| number(o, "/time_s")).sum();
+    // Each operation is timed from rest to rest: within a second of the program's time for each of them.
+    assert!((sum - number(&milling, "/time_s")).abs() < operations.len() as f64, "{sum}");
+    // The shipped shop has no prices.
+    assert!(report.contains("<h3>Quotation</h3>") && report.contains("machine_per_hour"));
+}
+
+#[test]
 fn the_reconstruction_is_the_piece_that_was_cut_out() {
     let d = plain();
     let made = nifti::read_mask(&std::fs::read(d.case.join("reconstruction/reconstruction.nii.gz")).unwrap())

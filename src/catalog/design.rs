@@ -8,7 +8,7 @@ use crate::formats;
 use crate::implant::body::given_part;
 use crate::inspect::{InspectParams, inspect};
 use crate::model::{
-    Finding, Implant, Inspection, Material, Mesh, Milled, Operation, Patient, Plan, Program, Review,
+    Finding, Implant, Inspection, Material, Mesh, Milled, Operation, Patient, Plan, Prices, Program, Review,
     Severity, Watch,
 };
 use crate::pipeline::{Board, FailureKind, Outputs, Stage, StageFailure};
@@ -54,7 +54,11 @@ pub fn part_chain(file: &PipelineFile, inputs: &PartInputs) -> Result<Vec<Box<dy
         }),
         Box::new(MillingStage::new(file)?),
         Box::new(GivenInspectStage(file.table("inspect")?)),
-        Box::new(GivenRecordStage { pseudonym: inputs.pseudonym(), parameters: file.as_json()? }),
+        Box::new(GivenRecordStage {
+            pseudonym: inputs.pseudonym(),
+            parameters: file.as_json()?,
+            prices: file.prices.clone(),
+        }),
     ])
 }
 
@@ -224,11 +228,12 @@ impl Work for GivenInspectStage {
 struct GivenRecordStage {
     pseudonym: String,
     parameters: Value,
+    prices: Prices,
 }
 
 impl Work for GivenRecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review", "post", "milling", "inspect"];
     type Out = CaseVerdict;
     fn parameters(&self) -> Value {
@@ -248,6 +253,7 @@ impl Work for GivenRecordStage {
             programs: &board.get::<Vec<Vec<Program>>>("post")[0],
             milled: board.get::<Vec<Option<Milled>>>("milling")[0].as_ref(),
             inspection: board.get::<Vec<Option<Inspection>>>("inspect")[0].as_ref(),
+            prices: &self.prices,
         };
         let verdict = judge_part(&evidence);
         outputs.add("record/verdict.json", json_bytes(&verdict));

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Program, Reconstruction, Review, Scan, Watch,
+    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Prices, Program, Reconstruction, Review, Scan,
+    Watch,
 };
 use crate::pipeline::{Board, Outputs, StageFailure};
 use crate::record::{
@@ -16,17 +17,18 @@ use super::{CatalogError, PipelineFile};
 /// Report, verdict, first article.
 pub struct RecordStage {
     parameters: Value,
+    prices: Prices,
 }
 
 impl RecordStage {
     pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
-        Ok(Self { parameters: file.as_json()? })
+        Ok(Self { parameters: file.as_json()?, prices: file.prices.clone() })
     }
 }
 
 impl Work for RecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &[
         "scan",
         "bone",
@@ -65,6 +67,7 @@ impl Work for RecordStage {
             milled: board.get::<Vec<Option<Milled>>>("milling"),
             inspections: board.get::<Vec<Option<Inspection>>>("inspect"),
             parameters: &self.parameters,
+            prices: &self.prices,
         };
         let verdict = judge_case(&evidence);
         outputs.add("record/verdict.json", json_bytes(&verdict));

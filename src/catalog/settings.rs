@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::model::{Finding, Severity, Shop};
+use crate::model::{Finding, Prices, Severity, Shop};
 
 /// What is wrong with a pipeline file.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum CatalogError {
     Shop(String),
 }
 
-/// The four shop files as text.
+/// The shop's files as text.
 #[derive(Clone, Debug)]
 pub struct ShopTexts {
     /// `machines.toml`.
@@ -42,6 +42,8 @@ pub struct ShopTexts {
     pub materials: String,
     /// `stock.toml`.
     pub stock: String,
+    /// `prices.toml`; empty where the shop has none.
+    pub prices: String,
 }
 
 impl ShopTexts {
@@ -52,6 +54,7 @@ impl ShopTexts {
             tools: include_str!("../../pipelines/shop/tools.toml").into(),
             materials: include_str!("../../pipelines/shop/materials.toml").into(),
             stock: include_str!("../../pipelines/shop/stock.toml").into(),
+            prices: String::new(),
         }
     }
 
@@ -69,6 +72,7 @@ impl ShopTexts {
             tools: text("tools.toml")?,
             materials: text("materials.toml")?,
             stock: text("stock.toml")?,
+            prices: if folder.join("prices.toml").exists() { text("prices.toml")? } else { String::new() },
         })
     }
 }
@@ -85,6 +89,8 @@ pub struct PipelineFile {
     tables: toml::Table,
     /// The shop.
     pub shop: Shop,
+    /// What the shop charges, as far as it says.
+    pub prices: Prices,
 }
 
 impl PipelineFile {
@@ -106,6 +112,7 @@ impl PipelineFile {
         };
         let name = word(&tables, "name")?;
         let material = word(&tables, "material")?;
+        let prices = crate::plan::read_prices(&shop.prices).map_err(|e| CatalogError::Shop(e.to_string()))?;
         let shop = crate::plan::read_shop(&shop.machines, &shop.tools, &shop.materials, &shop.stock)
             .map_err(|e| CatalogError::Shop(e.to_string()))?;
         if !shop.materials.contains_key(&material) {
@@ -116,7 +123,7 @@ impl PipelineFile {
             )));
         }
         let materials = materials_of(&tables)?;
-        Ok(Self { name, material, materials, tables, shop })
+        Ok(Self { name, material, materials, tables, shop, prices })
     }
 
     /// Reads a pipeline file and the folder `shop` beside it (the shipped shop where there is none).
@@ -236,7 +243,12 @@ impl PipelineFile {
 impl PipelineFile {
     /// Every table, for the record.
     pub(super) fn as_json(&self) -> Result<serde_json::Value, CatalogError> {
-        serde_json::to_value(&self.tables)
-            .map_err(|e| CatalogError::File(format!("has a value that JSON lacks: {e}")))
+        let lacks = |e| CatalogError::File(format!("has a value that JSON lacks: {e}"));
+        let mut all = serde_json::to_value(&self.tables).map_err(lacks)?;
+        // Only where they are given, so that a shop without prices keeps its keys.
+        if self.prices != Prices::default() {
+            all["prices"] = serde_json::to_value(&self.prices).map_err(lacks)?;
+        }
+        Ok(all)
     }
 }

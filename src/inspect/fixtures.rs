@@ -273,6 +273,7 @@ pub fn milled(design: &Mesh<Part>, path: Vec<ToolMove>, line_ends: Vec<LineEnd>)
         mesh: design.clone(),
         line_ends,
         path,
+        stock_after: Vec::new(),
         facts: MillingFacts {
             schema: "osteomill.milling/1".into(),
             blocks: 1,
@@ -284,8 +285,9 @@ pub fn milled(design: &Mesh<Part>, path: Vec<ToolMove>, line_ends: Vec<LineEnd>)
             dexel_mm: 0.25,
             tools_used: vec![BALL],
             part_mm3: design.volume_mm3(),
-            tab_witnesses: Vec::new(),
             operations: Vec::new(),
+            tab_witnesses: Vec::new(),
+            operation_loads: Vec::new(),
             tool_loads: Vec::new(),
         },
     }

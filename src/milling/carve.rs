@@ -6,8 +6,10 @@
 use rayon::prelude::*;
 
 use super::cutter::Cutter;
+use super::stages::Looks;
 use super::stock::{ALIVE, Lattice, Stock, TILE};
 use super::sweep::{Span, Sweep};
+use crate::model::StockMap;
 
 /// What a straight piece of motion does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,20 +72,22 @@ struct Plunge {
 
 #[derive(Default)]
 struct TileFound {
+    looks: Vec<Vec<u16>>,
     meetings: Vec<Meeting>,
     plunges: Vec<Plunge>,
     /// Piece, and the length of lines it cut off, mm.
     taken: Vec<(u32, f64)>,
 }
 
-/// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind; and what each piece removed at
-/// feed, mm³: the lines' loss times the cell that a line stands for.
+/// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind; what each piece removed at
+/// feed, mm³: the lines' loss times the cell that a line stands for; and what `looks` saw.
 pub(super) fn carve(
     stock: &mut Stock,
     pieces: &[Piece],
     cutters: &[Cutter],
     limits: &Limits,
-) -> (Vec<Meeting>, Vec<f64>) {
+    looks: &Looks,
+) -> (Vec<Meeting>, Vec<f64>, Vec<StockMap>) {
     let lattice = stock.lattice;
     let row = lattice.n[0];
     let by_tile = pieces_by_tile(&lattice, pieces, cutters);
@@ -100,16 +104,20 @@ pub(super) fn carve(
             let mut tile = Tile::new(&lattice, t, top, low, gone);
             let mut found = TileFound::default();
             for &number in numbers {
+                looks.until(number, tile.first_row, tile.top, tile.low, tile.gone, &mut found.looks);
                 let piece = &pieces[number as usize];
                 tile.mill(number, piece, &cutters[piece.cutter as usize], limits, &mut found);
             }
+            looks.until(u32::MAX, tile.first_row, tile.top, tile.low, tile.gone, &mut found.looks);
             found
         })
         .collect();
     let mut meetings = Vec::new();
     let mut plunges = Vec::new();
     let mut removed_mm3 = vec![0.0; pieces.len()];
+    let mut seen = Vec::new();
     for f in found {
+        seen.push(f.looks);
         meetings.extend(f.meetings);
         plunges.extend(f.plunges);
         // Tile after tile, so that the sums are the same on any number of threads.
@@ -120,7 +128,7 @@ pub(super) fn carve(
     meetings.extend(full_width_plunges(plunges, pieces, cutters, lattice.step, limits.plunge_depth_mm_max));
     meetings.sort_by(|a, b| (a.piece, a.met).cmp(&(b.piece, b.met)).then(b.depth_mm.total_cmp(&a.depth_mm)));
     meetings.dedup_by_key(|m| (m.piece, m.met));
-    (meetings, removed_mm3)
+    (meetings, removed_mm3, looks.joined(&seen))
 }
 
 fn pieces_by_tile(lattice: &Lattice, pieces: &[Piece], cutters: &[Cutter]) -> Vec<Vec<u32>> {

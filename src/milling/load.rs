@@ -198,7 +198,7 @@ mod tests {
     fn a_groove_is_as_large_as_its_section_and_as_fast_as_its_feed() {
         // A flat mill of 6 mm goes 40 mm along x, 2 mm deep, over a blank of 30 mm, at 800 mm/min and 8000/min.
         let facts = facts(program(1, "G0 X-5. Y10.\nG0 Z-2.\nG1 X35. F800."), &bare());
-        let [o] = facts.operations.as_slice() else { panic!("{:?}", facts.operations) };
+        let [o] = facts.operation_loads.as_slice() else { panic!("{:?}", facts.operation_loads) };
         // 60 lines of 0.1 mm across: exact but for the lines at both walls.
         assert!((o.removed_mm3 - 360.0).abs() < 7.0, "{o:?}");
         // One move of 40 mm is one stretch: 360 mm³ in 40 mm of path and 0.05 min.
@@ -216,7 +216,7 @@ mod tests {
         let steps: String = (1..=200).map(|i| format!("X{:.2}\n", -5.0 + 0.2 * f64::from(i))).collect();
         let facts = facts(program(1, &format!("G0 X-5. Y10.\nG0 Z-2.\nG1 F800.\n{steps}")), &bare());
         // 6 mm by 2 mm; five steps of 0.2 mm make a stretch, whose ends lie on lines to 0.1 mm of 1 mm.
-        assert!((facts.operations[0].section_mm2_max - 12.0).abs() < 1.3, "{:?}", facts.operations);
+        assert!((facts.operation_loads[0].section_mm2_max - 12.0).abs() < 1.3, "{:?}", facts.operation_loads);
     }
 
     #[test]

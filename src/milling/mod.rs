@@ -11,6 +11,8 @@
 //! straight line and along the dog-leg of axes that run at their own speed. At the end the part is cut off the frame
 //! where material crosses the design grown by `stub_mm`; those places are the tab witnesses.
 //!
+//! For pictures, what is left is kept after each operation that the text heads, on every few lines (`stages`).
+//!
 //! **Different from the literature** Tri-dexels usually carry three equal families. Tools here point along part ±z, so
 //! a z line holds one stretch, and the order of moves matters on z lines alone.
 //!
@@ -49,6 +51,7 @@ mod program;
 mod read;
 #[cfg(test)]
 mod speed;
+mod stages;
 mod stock;
 mod sweep;
 #[cfg(test)]
@@ -172,7 +175,9 @@ pub fn mill(
     step(1, "milling")?;
     let limits = Limits { contact_mm: params.contact_mm, plunge_depth_mm_max: params.plunge_depth_mm_max };
     let mut stock = Stock::new(lattice);
-    let (meetings, removed_mm3) = carve::carve(&mut stock, &asked.pieces, &cutters, &limits);
+    let looks = stages::Looks::new(&lattice, &asked.stages, &asked.pieces);
+    let (meetings, removed_mm3, stock_after) =
+        carve::carve(&mut stock, &asked.pieces, &cutters, &limits, &looks);
     step(2, "cutting free")?;
     let tree = design.map(Bvh::new);
     let mut freed = match &tree {
@@ -210,11 +215,12 @@ pub fn mill(
         dexel_mm: params.dexel_mm,
         tools_used: asked.tools_used,
         part_mm3: freed.part_mm3,
+        operations: asked.stages.into_iter().map(|s| s.facts).collect(),
         tab_witnesses: std::mem::take(&mut freed.witnesses),
-        operations: loads.operations,
+        operation_loads: loads.operations,
         tool_loads: loads.tools,
     };
-    Ok(Milled { mesh, line_ends, path: asked.path, facts })
+    Ok(Milled { mesh, line_ends, path: asked.path, stock_after, facts })
 }
 
 fn cutters_of(job: &Job) -> Result<(Vec<Cutter>, BTreeMap<u32, u32>), MillingError> {

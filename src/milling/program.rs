@@ -7,6 +7,7 @@ use super::carve::{Doing, Piece};
 use super::motion::{Motion, MotionKind};
 use super::params::MillingParams;
 use super::read::{ReadContext, read_program};
+use super::stages::{self, Stage};
 use super::sweep::Span;
 use super::time::{Leg, time_s};
 use super::{MillingError, ProgramText};
@@ -31,6 +32,8 @@ pub(super) struct Asked {
     pub path: Vec<ToolMove>,
     /// By motion number.
     pub places: Vec<Place>,
+    /// In order; for pictures and times.
+    pub stages: Vec<Stage>,
     /// By motion number: the setup it belongs to.
     pub setups: Vec<u32>,
     /// By motion number: feed, mm/min, and speed, 1/min.
@@ -118,7 +121,11 @@ fn add_program(
     // A program begins an operation of its own.
     let mut operation = asked.operations.last().map_or(0, |n| n + 1);
     let mut outside = false;
-    for m in &reading.motions {
+    let mut headings = stages::headings(text, &reading.motions).into_iter().peekable();
+    for (number_in_program, m) in reading.motions.iter().enumerate() {
+        if let Some(h) = headings.next_if(|h| h.first_motion == number_in_program) {
+            asked.stages.push(Stage::new(&entry.file, h, asked.pieces.len(), legs.len()));
+        }
         let motion = asked.places.len() as u32;
         asked.places.push(Place { program: number, line: m.line });
         asked.setups.push(entry.setup);
@@ -155,6 +162,9 @@ fn add_program(
             }
             from = to;
         }
+        if let Some(stage) = asked.stages.last_mut() {
+            stage.add(m, length);
+        }
         if rapid {
             asked.path_mm_rapid += length;
             for (p, q) in dog_leg(m.from_mm, m.end_mm, machine) {
@@ -169,6 +179,7 @@ fn add_program(
         outside = excess.0 > TRAVEL_SLACK_MM;
     }
     let changes = reading.tool_changes as f64 * machine.tool_change_s;
+    stages::set_times(&mut asked.stages, &entry.file, &legs, machine, params.path_blend_mm);
     asked.time_s.push(time_s(&legs, machine, params.path_blend_mm) + changes + reading.dwell_s);
     for t in reading.tools_used {
         if !asked.tools_used.contains(&t) {

@@ -74,11 +74,13 @@ pub struct MillingFacts {
     pub tools_used: Vec<u32>,
     /// Volume of the part after it was cut free, mm³.
     pub part_mm3: f64,
+    /// Operations as the judge finds them in the programs' text, in order.
+    pub operations: Vec<MilledOperation>,
     /// Tab witnesses found in what remains: middle, part mm, and area where the stub meets the part, mm².
     pub tab_witnesses: Vec<TabWitness>,
     /// What the cutters took, by operation: from one tool change to the next.
     #[serde(default)]
-    pub operations: Vec<OperationLoad>,
+    pub operation_loads: Vec<OperationLoad>,
     /// The largest of that, by tool, in the order of T numbers.
     #[serde(default)]
     pub tool_loads: Vec<ToolLoad>,
@@ -125,6 +127,52 @@ pub struct ToolLoad {
     pub chip_load_mm_limit: Option<f64>,
 }
 
+/// What one tool does under one heading (a line that is nothing but a comment) of a program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MilledOperation {
+    /// File name of the program.
+    pub program: String,
+    /// The heading; empty where the program gives none.
+    pub name: String,
+    /// T number.
+    pub tool: u32,
+    /// Line of the first motion, counted from 1.
+    pub line_first: u32,
+    /// Line of the last motion.
+    pub line_last: u32,
+    /// Lines that ask for a motion.
+    pub blocks: usize,
+    /// Time from rest to rest with acceleration, and of the tool change before it, s; dwells are not in it.
+    pub time_s: f64,
+    /// Of `time_s`, at feed: path over programmed feed, s.
+    pub time_s_at_feed: f64,
+    /// Path at feed, mm.
+    pub path_mm_cut: f64,
+    /// Path at rapid, mm.
+    pub path_mm_rapid: f64,
+}
+
+/// The blank from the tool's side after an operation, on every few dexel lines along z.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StockMap {
+    /// Seen from part +z; from part -z otherwise.
+    pub from_above: bool,
+    /// Part x and y of the first line, mm.
+    pub first_xy_mm: [f64; 2],
+    /// Distance between lines, mm.
+    pub step_mm: f64,
+    /// Lines along part x and y.
+    pub n: [usize; 2],
+    /// Depth below the face of the blank that looks at the tool, in 0.01 mm, x fastest; [`StockMap::THROUGH`] where
+    /// nothing is left.
+    pub depth_hundredths_mm: Vec<u16>,
+}
+
+impl StockMap {
+    /// Nothing left on the line.
+    pub const THROUGH: u16 = u16::MAX;
+}
+
 /// Where a bridge of stock still holds the part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TabWitness {
@@ -145,6 +193,8 @@ pub struct Milled {
     pub line_ends: Vec<LineEnd>,
     /// Every motion, as the judge read it.
     pub path: Vec<ToolMove>,
+    /// What is left after each of the operations in `facts`, for pictures; empty where nothing was looked at.
+    pub stock_after: Vec<StockMap>,
     /// What `milling.json` says.
     pub facts: MillingFacts,
 }

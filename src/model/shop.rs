@@ -143,3 +143,31 @@ pub struct Shop {
     /// Blanks.
     pub stock: Vec<Blank>,
 }
+
+/// What a tool costs and how long it lasts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolPrice {
+    /// One new tool, in the shop's currency.
+    pub price_each: Option<f64>,
+    /// Time at feed until it is replaced, min.
+    pub life_min: Option<f64>,
+}
+
+/// `shop/prices.toml`: what the shop charges. Every key is optional, as is the file; none is shipped.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prices {
+    /// Of every price here, for example `EUR`; only printed.
+    pub currency: Option<String>,
+    /// Machine hour.
+    pub machine_per_hour: Option<f64>,
+    /// Clamping, zeroing and checking one setup.
+    pub setup_each: Option<f64>,
+    /// By key of the material, per kg of blank.
+    pub stock_per_kg: BTreeMap<String, f64>,
+    /// By name of the blank; goes before `stock_per_kg`.
+    pub stock_each: BTreeMap<String, f64>,
+    /// By T number.
+    pub tool: BTreeMap<String, ToolPrice>,
+}

@@ -29,7 +29,7 @@ mod tools;
 
 pub use job::job_of;
 pub use params::{PlanParams, PlanToml};
-pub use shop::{read_shop, read_shop_folder, shipped_shop};
+pub use shop::{read_prices, read_shop, read_shop_folder, shipped_shop};
 
 use crate::geometry::Bvh;
 use crate::geometry::outline::{

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Blank, Cutting, MachineTool, Material, Shop, Tool, ToolKind};
+use crate::model::{Blank, Cutting, MachineTool, Material, Prices, Shop, Tool, ToolKind};
 
 use super::PlanError;
 
@@ -56,6 +56,31 @@ pub fn read_shop(machines: &str, tools: &str, materials: &str, stock: &str) -> R
         }
     }
     Ok(Shop { machines, tools, materials, stock })
+}
+
+/// The prices from the text of `prices.toml`; an empty text has none.
+///
+/// # Errors
+/// [`PlanError::ShopFile`] when it does not parse; [`PlanError::ShopValue`] for a price that is negative or not finite and a
+/// tool life that is not positive.
+pub fn read_prices(text: &str) -> Result<Prices, PlanError> {
+    const FILE: &str = "prices.toml";
+    let prices: Prices = parse(FILE, text)?;
+    let mut named: Vec<(String, f64)> = Vec::new();
+    named.extend(prices.machine_per_hour.map(|p| ("machine_per_hour".into(), p)));
+    named.extend(prices.setup_each.map(|p| ("setup_each".into(), p)));
+    named.extend(prices.stock_per_kg.iter().map(|(k, &p)| (format!("stock_per_kg.{k}"), p)));
+    named.extend(prices.stock_each.iter().map(|(k, &p)| (format!("stock_each.{k}"), p)));
+    for (number, t) in &prices.tool {
+        named.extend(t.price_each.map(|p| (format!("tool.{number}.price_each"), p)));
+        if let Some(life) = t.life_min {
+            positive(FILE, format!("tool.{number}.life_min"), life)?;
+        }
+    }
+    match named.into_iter().find(|(_, p)| !(p.is_finite() && *p >= 0.0)) {
+        Some((key, p)) => Err(value(FILE, key, &p.to_string(), "zero or a positive number")),
+        None => Ok(prices),
+    }
 }
 
 /// The shop from the four files in `folder`.

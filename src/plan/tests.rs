@@ -327,6 +327,16 @@ fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
 }
 
 #[test]
+fn prices_are_optional_and_no_price_is_negative() {
+    assert_eq!(read_prices("").unwrap(), Default::default());
+    let text = "currency = \"EUR\"\nmachine_per_hour = 90.0\n[tool.11]\nprice_each = 50.0\nlife_min = 90.0\n";
+    assert_eq!(read_prices(text).unwrap().tool["11"].life_min, Some(90.0));
+    assert!(read_prices("setup_each = -1.0").unwrap_err().to_string().contains("setup_each"));
+    assert!(read_prices("[tool.1]\nlife_min = 0.0").unwrap_err().to_string().contains("tool.1.life_min"));
+    assert!(read_prices("machine_per_day = 1.0").is_err());
+}
+
+#[test]
 fn the_shipped_folder_reads_as_what_the_binary_carries() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/shop");
     assert_eq!(read_shop_folder(&folder).unwrap(), shipped_shop().unwrap());

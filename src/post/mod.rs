@@ -24,6 +24,7 @@ mod number;
 mod params;
 mod program;
 mod sheet;
+mod timing;
 mod tool_list;
 
 pub use params::{PostParamError, PostParams, PostToml};

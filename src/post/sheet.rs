@@ -9,6 +9,7 @@ use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program,
 
 use super::PostError;
 use super::dialect::wording;
+use super::timing::programmed_s;
 use super::tool_list::tool_list;
 
 /// A drawing's outline is good to half of this, mm.
@@ -57,6 +58,8 @@ pub fn setup_sheet_html(
                 flutes => e.tool.flutes,
                 flute => format!("{:.1}", e.tool.flute_length_mm),
                 stick_out => format!("{:.1}", e.tool.stick_out_mm),
+                holder => format!("D{} x {}", e.tool.holder_diameter_mm, e.tool.holder_length_mm),
+                radius => format!("{:.3}", e.tool.radius_mm()),
                 roles => e.roles.join(", "),
                 programs => e.programs.join(", "),
             }
@@ -87,6 +90,10 @@ pub fn setup_sheet_html(
     template
         .render(context! {
             title, approved, setups, tools, zero, tab_words,
+            times => operation_times(plan, operations, programs),
+            pins => pin_words(plan),
+            clamps => clamp_words(plan),
+            probes => PROBE_LIMITS,
             dialect => dialect.map_or("none", Dialect::name),
             tab_count => plan.tabs.len(),
             material => plan.material.name.clone(),
@@ -100,6 +107,79 @@ pub fn setup_sheet_html(
             holds => hold_points(plan, pin(0), pin(1)),
         })
         .map_err(|e| PostError::Sheet(e.to_string()))
+}
+
+/// What is probed or measured at the machine, and what stops the job.
+const PROBE_LIMITS: [[&str; 2]; 7] = [
+    ["blank, temperature before op10", "20 ± 1 °C"],
+    ["D of the finishing balls against the list", "0.005 mm"],
+    ["runout at the tip", "0.005 mm"],
+    ["work zero and pins before op20 against op10", "0.020 mm"],
+    ["bone side at three places after op10", "design ± 0.025 mm"],
+    ["bow after unclamping op10, over the length", "0.025 mm"],
+    ["outer side at three places after op20", "design ± 0.025 mm"],
+];
+
+fn pin_words(plan: &Plan) -> String {
+    let words: Vec<String> = plan.pins.iter().map(|p| format!("D{}", p.diameter_mm)).collect();
+    format!(
+        "{}: of unlike diameters, on the line about which the blank is turned over; the same pins hold it in both setups",
+        words.join(" and ")
+    )
+}
+
+fn clamp_words(plan: &Plan) -> String {
+    let per_setup: Vec<String> = plan
+        .setups
+        .iter()
+        .map(|s| {
+            let clamps =
+                plan.fixtures.iter().filter(|f| f.setups.contains(&s.number) && f.name.contains("clamp"));
+            let work_from_part: Pose<Work, Part> = s.part_from_work.inverse();
+            let top = clamps.clone().map(|f| {
+                let [a, b] = [f.body.min_mm, f.body.max_mm].map(|p| work_from_part.apply(p).mm[2]);
+                a.max(b)
+            });
+            match top.fold(f64::NEG_INFINITY, f64::max) {
+                z if z.is_finite() => {
+                    format!("op{}: {} side clamps, tops at Z{z:.2} or below", s.number, clamps.count())
+                }
+                _ => format!("op{}: none", s.number),
+            }
+        })
+        .collect();
+    format!("{}; as drawn, brown", per_setup.join("; "))
+}
+
+/// Rows of the table of operations and, last, the sum.
+fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) -> Vec<Value> {
+    let clock = |s: f64| {
+        let s = s.round() as u64;
+        format!("{}:{:02}", s / 60, s % 60)
+    };
+    let mut rows = Vec::new();
+    let mut total_s = 0.0;
+    for program in programs {
+        let mut tool = None;
+        for o in operations.iter().filter(|o| o.setup == program.setup) {
+            let [feed_s, rapid_s] = programmed_s(o, &plan.machine);
+            let change_s = if tool == Some(o.tool) { 0.0 } else { plan.machine.tool_change_s };
+            tool = Some(o.tool);
+            let time_s = feed_s + rapid_s + change_s;
+            total_s += time_s;
+            rows.push(context! {
+                program => program.file.clone(),
+                name => o.name.clone(),
+                tool => format!("T{}", o.tool),
+                speed => format!("{:.0}", o.spindle_rpm),
+                feed => format!("{:.0}", o.feed_mm_per_min),
+                coolant => o.coolant.clone(),
+                time => clock(time_s),
+            });
+        }
+    }
+    rows.push(context! { name => "all programs", time => clock(total_s) });
+    rows
 }
 
 fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
@@ -124,6 +204,9 @@ fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
             .into(),
         "Cutting free: saw the tabs 0.5 mm from the rim, dress the stubs by hand to the wall, never above the outer edge; look at \
          the rim under magnification."
+            .into(),
+        "Deburr by hand under magnification, stone or plastic scraper, no wire brush: burrs off, no edge rounded beyond the \
+         drawing's, nothing taken off the faces or the rim's wall."
             .into(),
         "Weigh after cleaning and drying: outside the range above, stop.".into(),
     ]

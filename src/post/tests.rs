@@ -456,6 +456,13 @@ fn the_sheet_says_what_the_machinist_must_know() {
         "bone side up",
         "outer side up",
         "written for LinuxCNC: op10.ngc and op20.ngc",
+        "Lot or heat no.",
+        "Certificate no.",
+        "op10: none; op20: none",
+        "radius measured",
+        "0.020 mm",
+        "Deburr",
+        "all programs",
     ] {
         assert!(html.contains(words), "{words}");
     }

@@ -2,10 +2,11 @@
 
 use minijinja::value::Serde;
 
-use crate::model::{Implant, Inspection, Milled, Plan, Program, Review, Verdict};
+use crate::model::{Implant, Inspection, Milled, Plan, Prices, Program, Review, Verdict};
 
 use super::deviation;
-use super::html::{Figure, figure, pages};
+use super::html::{Figure, figure, marked, operations, pages};
+use super::quotation::quotation;
 use super::verdict::{CaseVerdict, Number, asks, rank};
 
 /// What the chain of `mill` produced.
@@ -24,6 +25,8 @@ pub struct PartEvidence<'a> {
     pub milled: Option<&'a Milled>,
     /// Its inspection.
     pub inspection: Option<&'a Inspection>,
+    /// What the shop charges, as far as it says.
+    pub prices: &'a Prices,
 }
 
 /// The worst that review, milling and inspection ask for, with every reason.
@@ -95,6 +98,7 @@ pub fn part_html(e: &PartEvidence, verdict: &CaseVerdict) -> String {
     let numbers: Vec<(String, String)> = verdict.numbers.iter().map(|n| (n.name.clone(), n.text())).collect();
     let programs: Vec<(String, usize)> =
         e.programs.iter().map(|p| (p.file.clone(), p.text.lines().count())).collect();
+    let (marks, findings) = marked(e.implant, &e.review.findings);
     pages()
         .get_template("part.html")
         .and_then(|t| {
@@ -106,7 +110,10 @@ pub fn part_html(e: &PartEvidence, verdict: &CaseVerdict) -> String {
                 "numbers": numbers,
                 "part": e.implant.facts,
                 "plan": e.plan,
-                "findings": e.review.findings,
+                "findings": findings,
+                "marks": marks,
+                "operations": operations(e.plan, e.programs, e.milled),
+                "quotation": quotation(e.plan, e.milled.map(|m| &m.facts), e.prices),
                 "programs": programs,
                 "milling": e.milled.map(|m| &m.facts),
                 "inspection": e.inspection.map(|i| &i.facts),

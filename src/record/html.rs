@@ -6,8 +6,12 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::formats::png;
-use crate::model::{Finding, Mesh, Patient, Point};
+use crate::model::{Finding, Implant, Mesh, Milled, Patient, Plan, Point, Program};
 
+use super::canvas::Canvas;
+use super::marks::finding_marks;
+use super::operations::operation_pictures;
+use super::quotation::{Quotation, quotation};
 use super::raster::Picture;
 use super::{CaseVerdict, Evidence, deviation, pictures, slices};
 
@@ -32,13 +36,54 @@ pub(super) fn figure(caption: impl Into<String>, sides: Option<(char, char)>, pi
     }
 }
 
+/// A picture of few colours.
+pub(super) fn plain_figure(caption: impl Into<String>, canvas: &Canvas) -> Figure {
+    Figure {
+        caption: caption.into(),
+        left: String::new(),
+        right: String::new(),
+        data: base64::engine::general_purpose::STANDARD.encode(canvas.png()),
+    }
+}
+
+/// A finding with its number on the picture.
+#[derive(Serialize)]
+pub(super) struct Marked {
+    number: Option<usize>,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+/// Findings, and the picture they are marked on.
+pub(super) fn marked(implant: &Implant, findings: &[Finding]) -> (Option<Figure>, Vec<Marked>) {
+    let (canvas, numbers) = finding_marks(implant, findings);
+    let caption = "findings by number: left from outside (part +z), right from the other side (part -z); red stops, orange \
+                   asks for a look, black is a note";
+    let marked =
+        findings.iter().zip(numbers).map(|(f, number)| Marked { number, finding: f.clone() }).collect();
+    (canvas.map(|c| plain_figure(caption, &c)), marked)
+}
+
+/// Pictures of the operations.
+pub(super) fn operations(plan: &Plan, programs: &[Program], milled: Option<&Milled>) -> Vec<Figure> {
+    milled.map_or_else(Vec::new, |m| {
+        operation_pictures(plan, programs, m)
+            .into_iter()
+            .map(|o| plain_figure(o.caption, &o.canvas))
+            .collect()
+    })
+}
+
 /// One part as the template reads it.
 #[derive(Serialize)]
 struct PartPage {
     number: usize,
     implant: serde_json::Value,
     plan: serde_json::Value,
-    findings: Vec<Finding>,
+    findings: Vec<Marked>,
+    marks: Option<Figure>,
+    operations: Vec<Figure>,
+    quotation: Option<Quotation>,
     milling: serde_json::Value,
     inspection: serde_json::Value,
     place: Vec<Figure>,
@@ -59,6 +104,7 @@ pub(super) fn pages() -> Environment<'static> {
     for (name, text) in [
         ("report.html", include_str!("report.html")),
         ("part.html", include_str!("part.html")),
+        ("quotation.html", include_str!("quotation.html")),
         ("report.css", include_str!("report.css")),
     ] {
         env.add_template(name, text).expect("the templates are part of the program");
@@ -133,11 +179,16 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         .iter()
         .map(|(along_mm, p)| figure(format!("{along_mm:.0} mm along the rim, bone to the right"), None, p))
         .collect();
+    let programs = e.programs.get(n).map_or(&[][..], Vec::as_slice);
+    let (marks, findings) = marked(implant, e.reviews.get(n).map_or(&[][..], |r| r.findings.as_slice()));
     PartPage {
         number: implant.number,
         implant: json(&implant.facts),
         plan: e.plans.get(n).map_or(serde_json::Value::Null, json),
-        findings: e.reviews.get(n).map_or_else(Vec::new, |r| r.findings.clone()),
+        findings,
+        marks,
+        operations: e.plans.get(n).map_or_else(Vec::new, |plan| operations(plan, programs, milled)),
+        quotation: e.plans.get(n).map(|plan| quotation(plan, milled.map(|m| &m.facts), e.prices)),
         milling: milled.map_or(serde_json::Value::Null, |m| json(&m.facts)),
         inspection: inspection.map_or(serde_json::Value::Null, |i| json(&i.facts)),
         place: vec![
@@ -164,9 +215,6 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         maps,
         sections,
         rim_sections,
-        programs: e
-            .programs
-            .get(n)
-            .map_or_else(Vec::new, |p| p.iter().map(|p| (p.file.clone(), p.text.lines().count())).collect()),
+        programs: programs.iter().map(|p| (p.file.clone(), p.text.lines().count())).collect(),
     }
 }

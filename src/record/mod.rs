@@ -4,23 +4,31 @@
 //! `record/verdict.json`, `record/first-article.json`, `record/non-conformance.json` for a reject,
 //! `record/provenance.json` (an in-toto Statement v1 over every file of the case).
 //!
-//! **Method** The verdict is the worst that any stage asks for. Pictures are drawn on the CPU by a z-buffer.
+//! **Method** The verdict is the worst that any stage asks for. Pictures are drawn on the CPU by a z-buffer; those of the
+//! operations (`operations`) and of the findings (`marks`) have sixteen colours, so that many fit in one file. The
+//! quotation prices what `shop/prices.toml` prices and names the keys that it lacks.
 //!
 //! **Guarantees** The same bytes for the same case; no name, date or path in any of it. A missing inspection
 //! cannot be `accept`.
 //!
 //! **Limits** The report shows the numbers as measured by the simulation; it says so itself.
 
+mod canvas;
 mod deviation;
 mod first_article;
 mod given;
 mod html;
+mod marks;
+mod operations;
 mod pdf;
 mod pictures;
+mod quotation;
 mod raster;
 mod section;
 mod slices;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use deviation::colour_of as deviation_colour;
@@ -32,7 +40,7 @@ pub use statement::provenance_statement;
 pub use verdict::{CaseVerdict, Number, judge_case};
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Program, Reconstruction, Review, Scan,
+    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Prices, Program, Reconstruction, Review, Scan,
 };
 
 /// What the chain produced, as the record reads it; one entry per part in every list.
@@ -59,4 +67,6 @@ pub struct Evidence<'a> {
     pub inspections: &'a [Option<Inspection>],
     /// Parameters of every stage, as run.
     pub parameters: &'a serde_json::Value,
+    /// What the shop charges, as far as it says.
+    pub prices: &'a Prices,
 }

@@ -109,6 +109,13 @@ impl Scene {
         }
     }
 
+    /// Nearness to the eye of what is seen at a pixel, mm, minus infinity where nothing is; `None` outside.
+    pub fn nearest(&self, x: i64, y: i64) -> Option<f64> {
+        let inside =
+            x >= 0 && y >= 0 && (x as usize) < self.picture.width && (y as usize) < self.picture.height;
+        inside.then(|| self.near[y as usize * self.picture.width + x as usize])
+    }
+
     /// Draws a mesh; `colour` gives the colour at a triangle's corner, shading is added. With `fade` the part of
     /// the colour that is mixed into what lies behind is less than one, and depths are kept as they were.
     pub fn draw<F: Frame>(&mut self, mesh: &Mesh<F>, colour: impl Fn(u32) -> [f64; 3]) {

@@ -210,6 +210,7 @@ fn judge(scan: Scan, p: &Tables, file: &PipelineFile) -> Came {
         milled: &milled,
         inspections: &inspections,
         parameters: &serde_json::Value::Null,
+        prices: &file.prices,
     });
     // The review repeats what earlier stages said; without a part there is no review.
     let own = scan.facts.findings.iter().chain(&bone.facts.findings).chain(&surface.facts.findings);
