@@ -167,6 +167,8 @@ fn milled(plan: &Plan) -> Milled {
             part_mm3: 0.0,
             operations,
             tab_witnesses: Vec::new(),
+            operation_loads: Vec::new(),
+            tool_loads: Vec::new(),
         },
     }
 }
