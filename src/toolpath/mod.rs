@@ -9,7 +9,7 @@
 //! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
 //! measured against the balls that passed it, and what stands proud is passed again. Holes are drilled from the
-//! first setup; each setup breaks the mouths it looks at ([`mouths`]).
+//! first setup; each setup breaks the mouths it looks at (`mouths`).
 //!
 //! **Different from the paper** Constant-scallop passes by geodesic distance are replaced by a raster with spacing from
 //! slope and by waterlines: on plates of a skull's curvature they lie within a fifth of the geodesic spacing.
