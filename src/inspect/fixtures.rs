@@ -50,6 +50,7 @@ pub fn job() -> Job {
             spindle_rpm_min: 100.0,
             spindle_rpm_max: 20_000.0,
             tool_change_s: 5.0,
+            rotary: vec![],
         },
         tool: vec![
             tool(BALL, ToolKind::Ball, 3.0, 1.5, 0.0),

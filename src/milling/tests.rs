@@ -42,6 +42,7 @@ fn machine() -> MachineTool {
         spindle_rpm_min: 500.0,
         spindle_rpm_max: 18_000.0,
         tool_change_s: 6.0,
+        rotary: vec![],
     }
 }
 

@@ -137,6 +137,7 @@ mod tests {
             spindle_rpm_min: 100.0,
             spindle_rpm_max: 20_000.0,
             tool_change_s: 8.0,
+            rotary: vec![],
         }
     }
 

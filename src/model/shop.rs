@@ -81,6 +81,38 @@ pub struct MachineTool {
     pub spindle_rpm_max: f64,
     /// Time of a tool change, s.
     pub tool_change_s: f64,
+    /// Rotary axes that carry the table, from the machine's bed to the table; none on a machine of three axes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotary: Vec<RotaryAxis>,
+}
+
+/// A rotary axis under the table. The table and all axes after it in the list turn with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotaryAxis {
+    /// Its word: `A`, `B` or `C`.
+    pub letter: RotaryLetter,
+    /// Direction, machine axes, every rotary axis at zero: a positive word turns the table right-handed about it.
+    pub direction: [f64; 3],
+    /// A place on the axis, machine coordinates, every rotary axis at zero, mm.
+    pub pivot_mm: [f64; 3],
+    /// Lowest angle, degrees.
+    pub min_deg: f64,
+    /// Highest angle, degrees.
+    pub max_deg: f64,
+    /// Rapid speed, degrees/min.
+    pub rapid_deg_per_min: f64,
+}
+
+/// Word of a rotary axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum RotaryLetter {
+    /// About x, by custom.
+    A,
+    /// About y, by custom.
+    B,
+    /// About z, by custom.
+    C,
 }
 
 /// Cutting data of one material for one kind of work.

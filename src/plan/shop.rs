@@ -155,6 +155,33 @@ fn check_machine(key: &str, m: &MachineTool) -> Result<(), PlanError> {
             &expected,
         ));
     }
+    check_rotary(key, m)
+}
+
+/// Letters differ, directions are unit vectors, zero lies within the travel.
+fn check_rotary(key: &str, m: &MachineTool) -> Result<(), PlanError> {
+    const FILE: &str = "machines.toml";
+    for (k, axis) in m.rotary.iter().enumerate() {
+        let place = |what: &str| format!("{key}: rotary {:?}: {what}", axis.letter);
+        if m.rotary[..k].iter().any(|a| a.letter == axis.letter) {
+            return Err(value(FILE, place("letter"), "given twice", "another letter"));
+        }
+        let length = axis.direction.iter().map(|d| d * d).sum::<f64>().sqrt();
+        // Half a millionth: directions are typed with six digits or are whole.
+        if !((length - 1.0).abs() <= 5e-7) {
+            let found = format!("{:?}, length {length}", axis.direction);
+            return Err(value(FILE, place("direction"), &found, "a unit vector"));
+        }
+        if axis.pivot_mm.iter().any(|p| !p.is_finite()) {
+            return Err(value(FILE, place("pivot_mm"), &format!("{:?}", axis.pivot_mm), "finite"));
+        }
+        let (lo, hi) = (axis.min_deg, axis.max_deg);
+        if !(lo.is_finite() && hi.is_finite() && lo <= 0.0 && hi >= 0.0 && lo < hi) {
+            let found = format!("{lo} to {hi}");
+            return Err(value(FILE, place("min_deg, max_deg"), &found, "a range that holds zero"));
+        }
+        positive(FILE, place("rapid_deg_per_min"), axis.rapid_deg_per_min)?;
+    }
     Ok(())
 }
 

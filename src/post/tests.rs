@@ -71,6 +71,7 @@ fn plan(coolant: &str) -> Plan {
             spindle_rpm_min: 200.0,
             spindle_rpm_max: 20000.0,
             tool_change_s: 4.0,
+            rotary: vec![],
         },
         setups: vec![setup(10, -1.0, -1.0), setup(20, 1.0, 1.0)],
         fixtures: Vec::new(),

@@ -68,6 +68,7 @@ mod tests {
             spindle_rpm_min: 100.0,
             spindle_rpm_max: 20_000.0,
             tool_change_s: 4.0,
+            rotary: vec![],
         };
         let o = Operation {
             name: "rim".into(),

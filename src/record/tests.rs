@@ -69,6 +69,7 @@ fn plan() -> Plan {
             spindle_rpm_min: 200.0,
             spindle_rpm_max: 20000.0,
             tool_change_s: 4.0,
+            rotary: vec![],
         },
         setups: vec![setup(10, -1.0), setup(20, 1.0)],
         fixtures: Vec::new(),

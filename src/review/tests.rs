@@ -151,6 +151,7 @@ fn plan(implant: &Implant) -> Plan {
             spindle_rpm_min: 200.0,
             spindle_rpm_max: 20000.0,
             tool_change_s: 4.0,
+            rotary: vec![],
         },
         setups: Vec::new(),
         fixtures: Vec::new(),

@@ -262,6 +262,7 @@ impl Form {
                 spindle_rpm_min: 100.0,
                 spindle_rpm_max: 20000.0,
                 tool_change_s: 5.0,
+                rotary: vec![],
             },
             setups: vec![setup(10, op10), setup(20, op20)],
             fixtures: vec![],

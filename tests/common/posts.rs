@@ -424,6 +424,7 @@ pub fn plan() -> Plan {
             spindle_rpm_min: 200.0,
             spindle_rpm_max: 20000.0,
             tool_change_s: 4.0,
+            rotary: vec![],
         },
         setups: vec![setup(10, "bone side and rim", -1.0), setup(20, "outer side", 1.0)],
         fixtures: Vec::new(),
