@@ -35,14 +35,26 @@ pub struct Setup {
     pub number: u32,
     /// For the sheet, for example `bone side and rim`.
     pub name: String,
-    /// Where its work offset lies in the part. Tool axis is work +z.
+    /// Where its work offset lies in the part, the rotary axes at their angles. Tool axis is work +z.
     pub part_from_work: Pose<Part, Work>,
     /// `G54` …
     pub work_offset: String,
     /// Machine coordinates of the work zero, mm.
     pub work_zero_machine_mm: [f64; 3],
-    /// A height, in work z, above everything, mm.
+    /// A height, in work z, above everything, mm; of an indexed setup at every angle on the way to it.
     pub clearance_z_mm: f64,
+    /// The setup whose clamping and work offset this one keeps; its own number where the part is clamped anew.
+    pub clamping: u32,
+    /// Angle of each of the machine's rotary axes, degrees; empty where all are at zero.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotary_deg: Vec<f64>,
+}
+
+impl Setup {
+    /// True where rotary axes hold the part tilted.
+    pub fn is_indexed(&self) -> bool {
+        !self.rotary_deg.is_empty()
+    }
 }
 
 /// A bridge of stock that holds the part in its frame.

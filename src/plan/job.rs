@@ -9,12 +9,14 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
         .iter()
         .filter_map(|p| {
             let s = plan.setups.iter().find(|s| s.number == p.setup)?;
+            // The job gives the pose with the rotary axes at zero: the judge turns them itself.
+            let level = plan.setups.iter().find(|c| c.number == s.clamping)?;
             Some(JobProgram {
                 file: p.file.clone(),
                 dialect: p.dialect,
                 setup: s.number,
                 work_offset: s.work_offset.clone(),
-                part_from_work: s.part_from_work,
+                part_from_work: level.part_from_work,
                 work_zero_machine_mm: s.work_zero_machine_mm,
             })
         })

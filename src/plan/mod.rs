@@ -7,7 +7,9 @@
 //! (work +z = part −z) and cuts the rim wall; the blank is turned over about part x; `op20` looks at the outer side.
 //! Both work offsets lie on the axis of the Ø8 pin, on the blank's top face, so that x and y of the work zero stay where
 //! they are on the machine. The pins lie on the turning axis and differ in diameter: end for end the blank does not seat.
-//! Tabs sit at the outer end of the rim wall, spread evenly, where the rim is most nearly level and straight.
+//! Tabs sit at the outer end of the rim wall, spread evenly, where the rim is most nearly level and straight. Holes that
+//! stand aslant are drilled where the machine has rotary axes: the clamping of the outer side is turned, hole axis to
+//! spindle, in a program of its own per direction (`op21` …).
 //!
 //! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here the part
 //! stays on its tabs in the frame; `review` computes what that bends and says when a nest is needed.
@@ -16,11 +18,14 @@
 //! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
 //! the tools need above it lie within the machine's travels. Same bytes on any thread count.
 //!
-//! **Limits** Two setups, three axes. A blank that is not turned over seats too: the sheet has the operator look.
+//! **Limits** Two clampings; indexed setups drill, they do not mill. A tab in the way of a tilted drill is found by the
+//! judge, not here. A blank that is not turned over seats too: the sheet has the operator look.
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;
+mod index;
 mod job;
+mod kinematics;
 mod params;
 mod setup;
 mod shop;
@@ -224,12 +229,27 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
     let radii = tools::radii(shop, p)?;
     let (blank, stock) = blank::choose(&shape, material_key, shop, &radii, p)?;
     let mut findings = Vec::new();
-    let depths = tools::Depths::of(&shape, &stock, &radii, implant, p);
+    let depths = tools::Depths::of(&shape, &stock, &radii, implant, shop, p);
     let tools = tools::choose(shop, implant, &depths, p, &mut findings)?;
     let tabs = tabs::place(&shape, tools["rim"].radius_mm(), p, &mut findings);
     let pins = setup::pins(&stock, p);
-    let fixtures = setup::fixtures(&stock, &pins, p);
-    let setups = setup::setups(&stock, &pins, machine, &tools, p)?;
+    let mut fixtures = setup::fixtures(&stock, &pins, p);
+    let mut setups = setup::setups(&stock, &pins, machine, &tools, p)?;
+    let indexing = index::Indexing {
+        implant,
+        shape: &shape,
+        stock: &stock,
+        fixtures: &fixtures,
+        machine,
+        longest_mm: index::longest_mm(tools.values()),
+        params: p,
+    };
+    let outer = setups.last().expect("two setups are planned");
+    let turned = indexing.setups(outer, &mut findings);
+    for f in fixtures.iter_mut().filter(|f| f.setups.contains(&outer.number)) {
+        f.setups.extend(turned.iter().map(|s| s.number));
+    }
+    setups.extend(turned);
     findings.push(Finding::new(
         "held-on-tabs",
         Severity::Note,

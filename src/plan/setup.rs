@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{BoxPart, Dir, Fixture, MachineTool, Part, Pin, Point, Pose, Setup, Tool, Work};
 
 use super::PlanError;
+use super::index::longest_mm;
 use super::params::PlanToml;
 
 /// Fixture plate under the blank, and how far it runs beyond, mm. Only its face matters to the tools.
@@ -73,7 +74,7 @@ pub(super) fn setups(
         0.5 * (travel_lo[1] + travel_hi[1]),
         travel_lo[2] + p.fixture_face_above_travel_min_mm + size[2],
     ];
-    let longest_mm = tools.values().map(|t| t.stick_out_mm + t.holder_length_mm).fold(0.0, f64::max);
+    let longest_mm = longest_mm(tools.values());
     let reaches = [
         ('x', 0, zero[0] - p.pin_from_edge_mm),
         ('x', 0, zero[0] - p.pin_from_edge_mm + size[0]),
@@ -96,6 +97,8 @@ pub(super) fn setups(
         work_offset: "G54".into(),
         work_zero_machine_mm: zero,
         clearance_z_mm: p.clearance_mm,
+        clamping: number,
+        rotary_deg: vec![],
     };
     let x = Dir::new([1.0, 0.0, 0.0]);
     Ok(vec![

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BoxPart, Finding, Implant, Severity, Shop, Tool, ToolKind};
+use crate::model::{BoxPart, Finding, Hole, Implant, Severity, Shop, Tool, ToolKind};
 
+use super::index::{is_tilted, stick_out_mm};
 use super::params::PlanToml;
 use super::{PlanError, Shape};
 
@@ -22,19 +23,39 @@ pub(super) struct Depths {
     rim_mm: f64,
     drill_mm: f64,
     mouth_mm: f64,
+    /// Of tilted holes: along their own axes, so that the holder stays above the frame.
+    tilted_mm: f64,
+}
+
+/// The holders of drills and chamfer mills are no thicker, mm: what a tilted one leans towards the frame.
+fn holder_radius_mm(shop: &Shop) -> f64 {
+    let pointed = shop.tools.iter().filter(|t| matches!(t.kind, ToolKind::Drill | ToolKind::Chamfer));
+    pointed.map(|t| t.holder_diameter_mm / 2.0).fold(0.0, f64::max)
 }
 
 impl Depths {
-    pub(super) fn of(shape: &Shape, stock: &BoxPart, radii: &Radii, implant: &Implant, p: &PlanToml) -> Self {
+    pub(super) fn of(
+        shape: &Shape,
+        stock: &BoxPart,
+        radii: &Radii,
+        implant: &Implant,
+        shop: &Shop,
+        p: &PlanToml,
+    ) -> Self {
         let (bottom, top) = (stock.min_mm.mm[2], stock.max_mm.mm[2]);
         let lane = shape.rim_z_max_mm + radii.rim_mm + p.rim_overrun_mm - bottom;
         let bowl = shape.bowl_z_max_mm - bottom;
         let outer = top - (shape.rim_z_min_mm - radii.finish_mm);
         // A drill's full diameter leaves the outer surface: half its diameter covers any point of 90° or more.
-        let drill =
-            implant.holes.iter().map(|h| h.centre.mm[2] + h.diameter_mm / 2.0 - bottom).fold(0.0, f64::max);
+        let upright = implant.holes.iter().filter(|h| !is_tilted(h));
+        let drill = upright.map(|h| h.centre.mm[2] + h.diameter_mm / 2.0 - bottom).fold(0.0, f64::max);
+        // Beyond 78° the review stops the case.
+        let tilted = implant.holes.iter().filter(|h| is_tilted(h) && h.axis.unit[2] > 0.2);
+        let holder_mm = holder_radius_mm(shop);
+        let tilted_mm = tilted.map(|h| stick_out_mm(h, stock, holder_mm, 0.0)).fold(0.0, f64::max);
         // The cone's tip goes in by less than the hole's radius from either side.
-        let mouth = implant.holes.iter().filter(|h| h.mouths.is_some()).map(|h| {
+        let sunk = |h: &&Hole| h.mouths.is_some() || (h.countersink.is_some() && !is_tilted(h));
+        let mouth = implant.holes.iter().filter(sunk).map(|h| {
             let (outer, inner) = (h.centre.mm[2], h.centre.mm[2] - h.length_mm);
             (top - outer).max(inner - bottom) + h.diameter_mm
         });
@@ -44,6 +65,7 @@ impl Depths {
             finish_mm: bowl.max(outer),
             rim_mm: lane,
             drill_mm: drill,
+            tilted_mm,
         }
     }
 }
@@ -114,13 +136,14 @@ pub(super) fn choose(
         });
     }
     let drills = listed(shop, "plan.drill_tools", &p.drill_tools, &[ToolKind::Drill])?;
+    let same = |a: f64, b: f64| (a - b).abs() < 1e-6;
     let mut done: Vec<f64> = Vec::new();
     for (k, hole) in implant.holes.iter().enumerate() {
-        let same = |d: f64| (d - hole.diameter_mm).abs() < 1e-6;
-        if done.iter().any(|&d| same(d)) {
+        if done.iter().any(|&d| same(d, hole.diameter_mm)) {
             continue;
         }
-        let right: Vec<&Tool> = drills.iter().copied().filter(|t| same(t.diameter_mm)).collect();
+        let right: Vec<&Tool> =
+            drills.iter().copied().filter(|t| same(t.diameter_mm, hole.diameter_mm)).collect();
         if right.is_empty() {
             return Err(PlanError::NoDrill {
                 number: k + 1,
@@ -133,14 +156,30 @@ pub(super) fn choose(
             });
         }
         done.push(hole.diameter_mm);
+        let depth_mm = implant
+            .holes
+            .iter()
+            .filter(|h| same(h.diameter_mm, hole.diameter_mm))
+            .map(|h| if is_tilted(h) { depths.tilted_mm } else { depths.drill_mm })
+            .fold(0.0, f64::max);
         let role = if done.len() == 1 { "drill".to_string() } else { format!("drill-{}", done.len()) };
-        tools.insert(role.clone(), first_that_reaches(&role, &right, depths.drill_mm, p, findings).clone());
+        tools.insert(role.clone(), first_that_reaches(&role, &right, depth_mm, p, findings).clone());
     }
-    if implant.holes.iter().any(|h| h.mouths.is_some()) {
+    let sunk = |h: &Hole| h.mouths.is_some() || h.countersink.is_some();
+    if implant.holes.iter().any(sunk) {
         let right = listed(shop, "plan.chamfer_tools", &p.chamfer_tools, &[ToolKind::Chamfer])?;
-        // The cone of the holes' mouths is one of 90°.
+        // The cone of the holes' mouths is one of 90°, and so must countersinks be.
         let right: Vec<&Tool> =
             right.into_iter().filter(|t| (t.point_angle_deg - 90.0).abs() < 1e-6).collect();
+        let other =
+            implant.holes.iter().filter_map(|h| h.countersink).find(|c| (c.angle_deg - 90.0).abs() > 1e-6);
+        if let Some(sink) = other {
+            return Err(PlanError::Param {
+                key: "implant.countersink_deg".into(),
+                found: sink.angle_deg.to_string(),
+                expected: "90: the chamfer mills of plan.chamfer_tools have that angle".into(),
+            });
+        }
         if right.is_empty() {
             return Err(PlanError::Param {
                 key: "plan.chamfer_tools".into(),
@@ -148,7 +187,9 @@ pub(super) fn choose(
                 expected: "at least one: the mouths of the holes are broken by it".into(),
             });
         }
-        let tool = first_that_reaches("chamfer", &right, depths.mouth_mm, p, findings).clone();
+        let tilted = implant.holes.iter().any(|h| is_tilted(h) && h.countersink.is_some());
+        let depth_mm = depths.mouth_mm.max(if tilted { depths.tilted_mm } else { 0.0 });
+        let tool = first_that_reaches("chamfer", &right, depth_mm, p, findings).clone();
         tools.insert("chamfer".into(), tool);
     }
     Ok(tools)

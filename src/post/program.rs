@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Dialect, Move, Operation, Part, Plan, Pose, Program, Setup, Tool, ToolKind, Work};
+use crate::model::{
+    Dialect, Move, Operation, Part, Plan, Pose, Program, RotaryLetter, Setup, Tool, ToolKind, Work,
+};
 
 use super::PostError;
 use super::arc::{Printed, printed};
@@ -91,6 +93,8 @@ struct Writer<'a> {
     tool: Option<u32>,
     speed: Option<i64>,
     coolant: String,
+    /// The table has been turned to the setup's angles.
+    indexed: bool,
     /// Operation and move being written, for messages.
     operation: String,
     number: usize,
@@ -110,6 +114,7 @@ impl<'a> Writer<'a> {
             tool: None,
             speed: None,
             coolant: String::new(),
+            indexed: false,
             operation: "start of program".into(),
             number: 0,
         }
@@ -145,6 +150,14 @@ impl<'a> Writer<'a> {
         lines.push(format!(
             "zero {offset}: axis of the D{pin} pin, blank top face; x along the blank to the second pin, z up"
         ));
+        if setup.is_indexed() {
+            let zero = setup.work_zero_machine_mm;
+            lines.push(format!("clamping of op{}; the table turns: {}", setup.clamping, setup.name));
+            lines.push(format!(
+                "written for a work zero at machine X{:.3} Y{:.3} Z{:.3}: beyond 0.01 mm write it anew",
+                zero[0], zero[1], zero[2]
+            ));
+        }
         lines.push("units: mm, mm/min, 1/min".into());
         let tools = tools_by_number(plan);
         let mut used: Vec<u32> = own.iter().map(|o| o.tool).collect();
@@ -170,12 +183,13 @@ impl<'a> Writer<'a> {
     /// Corners of the blank in the work frame.
     fn blank(&self) -> Result<[[Word; 3]; 2], PostError> {
         let work_from_part: Pose<Work, Part> = self.setup.part_from_work.inverse();
-        let (a, b) = (&self.plan.stock.min_mm, &self.plan.stock.max_mm);
-        let (a, b) = (work_from_part.apply(*a).mm, work_from_part.apply(*b).mm);
+        let ends = [self.plan.stock.min_mm.mm, self.plan.stock.max_mm.mm];
+        let all: [[f64; 3]; 8] =
+            std::array::from_fn(|k| work_from_part.apply_raw(std::array::from_fn(|a| ends[k >> a & 1][a])));
         let mut corners = [[self.word("blank", 0.0)?; 3]; 2];
-        for k in 0..3 {
-            corners[0][k] = self.word("blank", a[k].min(b[k]))?;
-            corners[1][k] = self.word("blank", a[k].max(b[k]))?;
+        for a in 0..3 {
+            corners[0][a] = self.word("blank", all.iter().map(|p| p[a]).fold(f64::INFINITY, f64::min))?;
+            corners[1][a] = self.word("blank", all.iter().map(|p| p[a]).fold(f64::NEG_INFINITY, f64::max))?;
         }
         Ok(corners)
     }
@@ -187,7 +201,32 @@ impl<'a> Writer<'a> {
         let clearance = self.clearance()?;
         self.motion([None, None, Some(clearance)], None);
         self.control.leave(&mut self.page);
+        // The next clamping starts from zero.
+        self.turn(|_| 0.0)?;
         self.control.end(&mut self.page, self.setup.number);
+        Ok(())
+    }
+
+    /// Turns the rotary axes of an indexed setup, the spindle being above everything at every angle.
+    fn turn(&mut self, to: impl Fn(f64) -> f64) -> Result<(), PostError> {
+        let axes = &self.plan.machine.rotary;
+        if self.setup.rotary_deg.is_empty() {
+            return Ok(());
+        }
+        if axes.len() != self.setup.rotary_deg.len() {
+            let found = format!("{} angles for {} rotary axes", self.setup.rotary_deg.len(), axes.len());
+            return Err(self.bad(found, "an angle for every rotary axis of the machine"));
+        }
+        let mut words = Vec::with_capacity(axes.len());
+        for (axis, deg) in axes.iter().zip(&self.setup.rotary_deg) {
+            let letter = match axis.letter {
+                RotaryLetter::A => 'A',
+                RotaryLetter::B => 'B',
+                RotaryLetter::C => 'C',
+            };
+            words.push((letter, self.word("angle", to(*deg))?));
+        }
+        self.control.straight(&mut self.page, &words, None);
         Ok(())
     }
 
@@ -264,6 +303,10 @@ impl<'a> Writer<'a> {
         }
         // From wherever a tool change left the spindle: straight to a height above everything.
         self.rise_to(clearance);
+        if !self.indexed {
+            self.turn(|deg| deg)?;
+            self.indexed = true;
+        }
         for (k, m) in o.moves.iter().enumerate() {
             self.number = k + 1;
             self.one_move(m, o)?;

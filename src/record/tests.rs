@@ -42,6 +42,8 @@ fn plan() -> Plan {
         work_offset: "G54".into(),
         work_zero_machine_mm: [-300.0, -200.0, -300.0],
         clearance_z_mm: 10.0,
+        clamping: number,
+        rotary_deg: vec![],
     };
     Plan {
         schema: "osteomill.plan/1".into(),

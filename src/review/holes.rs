@@ -1,12 +1,12 @@
 //! Holes: far enough from the rim and from each other, along the axis.
 
 use crate::geometry::outline::signed_distance_to_outline_mm;
-use crate::model::{Finding, Implant, Severity};
+use crate::model::{Dir, Finding, Implant, Plan, Setup, Severity, Work};
 
 use super::shape::Shape;
 use super::{Limits, at_least, at_most, in_patient};
 
-pub(super) fn check(implant: &Implant, shape: &Shape, limits: &Limits) -> Vec<Finding> {
+pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limits) -> Vec<Finding> {
     let mut out = Vec::new();
     for (k, h) in implant.holes.iter().enumerate() {
         let place = in_patient(implant, h.centre.mm);
@@ -29,10 +29,18 @@ pub(super) fn check(implant: &Implant, shape: &Shape, limits: &Limits) -> Vec<Fi
             out.push(Finding::new("hole-edge", severity, message).measured(edge_mm, limit, "mm").at(place));
         }
         let angle_deg = h.axis.unit[2].clamp(-1.0, 1.0).acos().to_degrees();
-        if !at_most(angle_deg, limits.hole_axis_deg_max) {
+        let indexed = || {
+            // From the plan's poses, not from what it says of holes.
+            let up = Dir::<Work>::new([0.0, 0.0, 1.0]);
+            let along = |s: &Setup| s.part_from_work.turn(up).v().dot(&h.axis.v()).clamp(-1.0, 1.0).acos();
+            plan.setups
+                .iter()
+                .any(|s| s.is_indexed() && at_most(along(s).to_degrees(), limits.hole_axis_deg_max))
+        };
+        if !at_most(angle_deg, limits.hole_axis_deg_max) && !indexed() {
             let message = format!(
                 "hole {} stands {angle_deg:.2} deg to the insertion axis, three axes drill up to {:.2} deg; turn it or \
-                 plan an indexed setup",
+                 choose a machine with rotary axes in plan.machine",
                 k + 1,
                 limits.hole_axis_deg_max
             );

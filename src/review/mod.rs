@@ -83,7 +83,7 @@ pub fn review_design(implant: &Implant, plan: &Plan, upstream: &Upstream, params
     let mut own = Vec::new();
     own.extend(material::check(implant, plan));
     own.extend(shape::check(implant, plan, &shape, limits));
-    own.extend(holes::check(implant, &shape, limits));
+    own.extend(holes::check(implant, plan, &shape, limits));
     own.extend(reach::check(implant, plan, &shape));
     own.extend(deflection::check(implant, plan, &shape, limits));
     own.extend(scan::check(implant, upstream, limits));

@@ -1,11 +1,21 @@
-//! Round holes, drilled from the first setup after its surface is finished.
+//! Round holes: upright ones drilled from the first setup after its surface is finished, tilted ones after the outer
+//! side's.
 
-use crate::model::{Implant, Move, Plan, Tool};
+use crate::model::{Hole, Implant, Move, Part, Plan, Pose, Tool, Work};
 
 use super::cutter::Cutter;
 use super::error::ToolpathError;
 use super::params::ToolpathParams;
 use super::scene::Scene;
+
+/// Within this a hole stands along the tool, degrees: 1 µm over a plate of 5 mm.
+const ALONG_DEG: f64 = 0.01;
+
+/// True where the hole's outer mouth looks at the tool.
+pub fn faces(hole: &Hole, work_from_part: &Pose<Work, Part>) -> bool {
+    let axis = work_from_part.turn(hole.axis).unit;
+    axis[0].hypot(axis[1]).atan2(axis[2]).to_degrees() <= ALONG_DEG
+}
 
 /// One drill cycle per hole of `numbers` (from 0), nearest first.
 pub fn drill(
@@ -26,7 +36,7 @@ pub fn drill(
         let (hole, number) = (&implant.holes[k], k + 1);
         let axis = scene.work_from_part.turn(hole.axis).unit;
         let tilt_deg = axis[0].hypot(axis[1]).atan2(axis[2].abs()).to_degrees();
-        if !(tilt_deg <= 0.01) {
+        if !(tilt_deg <= ALONG_DEG) {
             return Err(ToolpathError::TiltedHole {
                 hole: number,
                 kind: hole.kind.clone(),

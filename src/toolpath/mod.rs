@@ -8,8 +8,9 @@
 //! fronts of equal distance, one width of cut apart. A ball then takes steps off to an even skin, and finishes:
 //! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
-//! measured against the balls that passed it, and what stands proud is passed again. Holes are drilled from the
-//! first setup; each setup breaks the mouths it looks at (`mouths`).
+//! measured against the balls that passed it, and what stands proud is passed again. Upright holes are drilled from the
+//! first setup, tilted ones in the indexed setup that looks along them; each setup breaks the mouths it looks at
+//! (`mouths`) and cuts the countersinks (`sinks`).
 //!
 //! **Different from the paper** Constant-scallop passes by geodesic distance are replaced by a raster with spacing from
 //! slope and by waterlines: on plates of a skull's curvature they lie within a fifth of the geodesic spacing.
@@ -39,6 +40,7 @@ mod repair;
 mod residual;
 mod rough;
 mod scene;
+mod sinks;
 mod speeds;
 mod waterline;
 
@@ -47,7 +49,7 @@ mod plate;
 #[cfg(test)]
 mod proof;
 
-use crate::model::{Cutting, Implant, Move, Operation, Plan, Tool, ToolKind, Watch};
+use crate::model::{Cutting, Hole, Implant, Move, Operation, Plan, Setup, Tool, ToolKind, Watch};
 
 pub use error::ToolpathError;
 use finish::{Finishing, Grade, Zone};
@@ -83,8 +85,8 @@ pub fn make_operations(
     if !(plan.lane_mm >= needed_mm) {
         return Err(ToolpathError::NarrowLane { lane_mm: plan.lane_mm, needed_mm });
     }
-    let scenes: Vec<Scene> =
-        plan.setups.iter().map(|s| Scene::new(implant, plan, s)).collect::<Result<_, _>>()?;
+    let (indexed, level): (Vec<&Setup>, Vec<&Setup>) = plan.setups.iter().partition(|s| s.is_indexed());
+    let scenes: Vec<Scene> = level.iter().map(|s| Scene::new(implant, plan, s)).collect::<Result<_, _>>()?;
     // Roughing, two of semi-finishing, two of finishing, holes.
     let total = 6 * scenes.len() as u64;
     let mut out = Vec::new();
@@ -145,25 +147,49 @@ pub fn make_operations(
             add(&format!("{what} {side}"), tool, &plan.material.finish, depth_mm, moves, &mut out);
         }
         step(5, "holes")?;
-        if k == 0 && !implant.holes.is_empty() {
-            for (drill, numbers) in drills(implant, plan)? {
-                let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
-                add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
-            }
+        // Upright holes are drilled from the first side; what is tilted waits for its own setup.
+        let mine = |hole: &Hole, turned: Option<&Scene>| match turned {
+            None => k == 0 && indexed.iter().all(|s| !holes::faces(hole, &s.part_from_work.inverse())),
+            Some(scene) => holes::faces(hole, &scene.work_from_part),
+        };
+        for (drill, numbers) in drills(implant, plan, |h| mine(h, None))? {
+            let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
+            add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
         }
         if implant.holes.iter().any(|h| h.mouths.is_some()) {
-            let cone =
-                tool_of(plan, "chamfer", ToolKind::Chamfer, "breaks the mouths of holes", "a chamfer mill")?;
-            if (cone.point_angle_deg - 90.0).abs() > 1e-6 {
-                return Err(ToolpathError::WrongTool {
-                    number: cone.number,
-                    role: "chamfer",
-                    found: format!("has a point angle of {} degrees", cone.point_angle_deg),
-                    needed: "a chamfer mill of 90 degrees",
-                });
-            }
+            let cone = cone_of(plan)?;
             let moves = mouths::mouths(implant, scene);
             add("hole mouths", cone, &plan.material.finish, cone.radius_mm(), moves, &mut out);
+        }
+        if implant.holes.iter().any(|h| sinks::is_mine(h, scene)) {
+            let cone = cone_of(plan)?;
+            let moves = sinks::sink(implant, scene, cone, params)?;
+            add("countersinks", cone, &plan.material.finish, cone.radius_mm(), moves, &mut out);
+        }
+        for setup in indexed.iter().filter(|s| s.clamping == scene.setup) {
+            let turned = Scene::new(implant, plan, setup)?;
+            let mut add = |name: &str, tool: &Tool, cutting: &Cutting, moves: Vec<Move>| {
+                let s = speeds(cutting, tool, &plan.machine, tool.radius_mm());
+                out.push(Operation {
+                    name: name.into(),
+                    setup: setup.number,
+                    tool: tool.number,
+                    spindle_rpm: s.spindle_rpm,
+                    feed_mm_per_min: s.feed_mm_per_min,
+                    plunge_mm_per_min: (s.feed_mm_per_min * params.ramp_feed_fraction).floor().max(1.0),
+                    coolant: plan.material.coolant.clone(),
+                    moves,
+                });
+            };
+            for (drill, numbers) in drills(implant, plan, |h| mine(h, Some(&turned)))? {
+                let moves = holes::drill(implant, plan, &turned, drill, &numbers, params)?;
+                add("tilted holes", drill, &plan.material.drill, moves);
+            }
+            if implant.holes.iter().any(|h| sinks::is_mine(h, &turned)) {
+                let cone = cone_of(plan)?;
+                let moves = sinks::sink(implant, &turned, cone, params)?;
+                add("countersinks", cone, &plan.material.finish, moves);
+            }
         }
         cleared.push(roughed);
     }
@@ -209,15 +235,37 @@ fn tool_of<'a>(
     Ok(tool)
 }
 
-/// Each drill of the plan (roles `drill`, `drill-2` …) with the holes of its diameter, by number from 0.
-fn drills<'a>(implant: &Implant, plan: &'a Plan) -> Result<Vec<(&'a Tool, Vec<usize>)>, ToolpathError> {
+/// The cone of mouths and countersinks.
+fn cone_of(plan: &Plan) -> Result<&Tool, ToolpathError> {
+    let cone = tool_of(plan, "chamfer", ToolKind::Chamfer, "breaks the mouths of holes", "a chamfer mill")?;
+    if (cone.point_angle_deg - 90.0).abs() > 1e-6 {
+        return Err(ToolpathError::WrongTool {
+            number: cone.number,
+            role: "chamfer",
+            found: format!("has a point angle of {} degrees", cone.point_angle_deg),
+            needed: "a chamfer mill of 90 degrees",
+        });
+    }
+    Ok(cone)
+}
+
+/// Each drill of the plan (roles `drill`, `drill-2` …) with those of the holes asked for that have its diameter, by
+/// number from 0.
+fn drills<'a>(
+    implant: &Implant,
+    plan: &'a Plan,
+    wanted: impl Fn(&Hole) -> bool,
+) -> Result<Vec<(&'a Tool, Vec<usize>)>, ToolpathError> {
+    if !implant.holes.iter().any(&wanted) {
+        return Ok(Vec::new());
+    }
     let first =
         tool_of(plan, "drill", ToolKind::Drill, "drills the holes", "a twist drill with its point angle")?;
     let further =
         plan.tools.iter().filter(|(role, t)| role.starts_with("drill-") && is_drill(t)).map(|(_, t)| t);
     let mut out: Vec<(&Tool, Vec<usize>)> =
         std::iter::once(first).chain(further).map(|t| (t, vec![])).collect();
-    for (k, hole) in implant.holes.iter().enumerate() {
+    for (k, hole) in implant.holes.iter().enumerate().filter(|(_, h)| wanted(h)) {
         // 10 µm: a hole of the drill's nominal size.
         let fits = |t: &Tool| (hole.diameter_mm - t.diameter_mm).abs() <= 0.01;
         match out.iter_mut().find(|(t, _)| fits(t)) {

@@ -195,6 +195,8 @@ impl Form {
             work_offset: "G54".into(),
             work_zero_machine_mm: [0.0; 3],
             clearance_z_mm: 5.0,
+            clamping: number,
+            rotary_deg: vec![],
         };
         let tool = |number: u32, kind: ToolKind, diameter_mm: f64| Tool {
             number,

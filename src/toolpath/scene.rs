@@ -45,9 +45,12 @@ impl Scene {
             return Err(ToolpathError::NotFinite { what: "the design's mesh", owner: "design" });
         }
         let triangle = |t: &[u32; 3]| t.map(|v| vertices[v as usize]);
-        let corners = [plan.stock.min_mm, plan.stock.max_mm].map(|p| work_from_part.apply_raw(p.mm));
-        let stock_lo: P3 = std::array::from_fn(|a| corners[0][a].min(corners[1][a]));
-        let stock_hi: P3 = std::array::from_fn(|a| corners[0][a].max(corners[1][a]));
+        let ends = [plan.stock.min_mm.mm, plan.stock.max_mm.mm];
+        // All eight: an indexed setup sees the blank aslant.
+        let corners: Vec<P3> = (0..8)
+            .map(|k: usize| work_from_part.apply_raw(std::array::from_fn(|a| ends[k >> a & 1][a])))
+            .collect();
+        let (stock_lo, stock_hi) = bounds(&corners).expect("a box has corners");
         let body = |inset: f64| {
             let tabs = plan.tabs.iter().flat_map(move |t| tab_top(t, &work_from_part, plan, inset));
             let body = implant.body.triangles.iter().enumerate().map(|(k, t)| (triangle(t), k as u32));
