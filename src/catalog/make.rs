@@ -31,7 +31,7 @@ impl PlanStage {
 
 impl Work for PlanStage {
     const ID: &'static str = "plan";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant"];
     type Out = Vec<Plan>;
     fn parameters(&self) -> Value {
@@ -60,7 +60,7 @@ impl ReviewStage {
 
 impl Work for ReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface", "reconstruction", "implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -98,7 +98,7 @@ impl ToolpathStage {
 
 impl Work for ToolpathStage {
     const ID: &'static str = "toolpath";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Vec<Operation>>;
     fn parameters(&self) -> Value {
@@ -140,7 +140,7 @@ impl PostStage {
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {

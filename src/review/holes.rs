@@ -1,22 +1,30 @@
 //! Holes: far enough from the rim and from each other, along the axis.
 
-use crate::geometry::outline::signed_distance_to_outline_mm;
-use crate::model::{Dir, Finding, Implant, Plan, Setup, Severity, Work};
+use nalgebra::Vector3;
 
-use super::shape::Shape;
+use crate::geometry::outline::{outline_xy, signed_distance_to_outline_mm};
+use crate::model::{Dir, Finding, Hole, Implant, Part, Plan, Pose, Setup, Severity, Work};
+
+use super::shape::{OUTLINE_CELL_MM, Shape};
 use super::{Limits, at_least, at_most, in_patient};
 
 pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limits) -> Vec<Finding> {
     let mut out = Vec::new();
     for (k, h) in implant.holes.iter().enumerate() {
         let place = in_patient(implant, h.centre.mm);
-        let edge_mm = -signed_distance_to_outline_mm(&shape.outline, [h.centre.mm[0], h.centre.mm[1]])
-            - h.diameter_mm / 2.0;
+        let edge_mm = match h.countersink {
+            // The rule for screws counts from their axis, across it.
+            Some(_) => axis_to_edge_mm(implant, h),
+            None => {
+                -signed_distance_to_outline_mm(&shape.outline, [h.centre.mm[0], h.centre.mm[1]])
+                    - h.diameter_mm / 2.0
+            }
+        };
         let least = limits.hole_edge_over_diameter_min * h.diameter_mm;
         // 0.1 mm: what the outline is good to.
         let severity = if !at_least(edge_mm, least - 0.1) {
             Some((Severity::Stop, least))
-        } else if edge_mm < limits.hole_edge_mm_min - 0.1 {
+        } else if h.countersink.is_none() && edge_mm < limits.hole_edge_mm_min - 0.1 {
             Some((Severity::Change, limits.hole_edge_mm_min))
         } else {
             None
@@ -69,4 +77,15 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
         }
     }
     out
+}
+
+/// From a hole's axis to the nearest edge of the part as seen along it, mm.
+fn axis_to_edge_mm(implant: &Implant, hole: &Hole) -> f64 {
+    let z = hole.axis;
+    let aside = if z.unit[0].abs() < 0.7 { Vector3::x() } else { Vector3::y() };
+    let y = z.v().cross(&aside);
+    let y = Dir::<Part>::new([y.x, y.y, y.z]);
+    let x = y.v().cross(&z.v());
+    let seen: Pose<Work, Part> = Pose::from_axes(Dir::new([x.x, x.y, x.z]), y, z, hole.centre);
+    -signed_distance_to_outline_mm(&outline_xy(&implant.body.moved(&seen), OUTLINE_CELL_MM), [0.0, 0.0])
 }

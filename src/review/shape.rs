@@ -9,7 +9,7 @@ use crate::model::{Finding, Implant, Part, Plan, Severity};
 use super::{Limits, at_least, at_most, in_patient};
 
 /// As in planning; the outline is good to half of it, the rim itself is found by rays.
-const OUTLINE_CELL_MM: f64 = 0.2;
+pub(super) const OUTLINE_CELL_MM: f64 = 0.2;
 const RIM_STEP_MM: f64 = 1.0;
 
 /// What several checks need of the part, part frame, mm.
