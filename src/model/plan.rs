@@ -46,7 +46,7 @@ pub struct Setup {
     /// The setup whose clamping and work offset this one keeps; its own number where the part is clamped anew.
     pub clamping: u32,
     /// Angle of each of the machine's rotary axes, degrees; empty where all are at zero.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub rotary_deg: Vec<f64>,
 }
 

@@ -82,7 +82,7 @@ pub struct MachineTool {
     /// Time of a tool change, s.
     pub tool_change_s: f64,
     /// Rotary axes that carry the table, from the machine's bed to the table; none on a machine of three axes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub rotary: Vec<RotaryAxis>,
 }
 
