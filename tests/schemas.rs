@@ -17,6 +17,7 @@ fn all() -> Vec<(&'static str, schemars::Schema)> {
         ("inspection", schema_for!(model::InspectionFacts)),
         ("job", schema_for!(model::Job)),
         ("milling", schema_for!(model::MillingFacts)),
+        ("nest", schema_for!(model::NestFacts)),
         ("non-conformance", schema_for!(record::NonConformance)),
         ("plan", schema_for!(model::Plan)),
         ("result", schema_for!(cli::CaseResult)),

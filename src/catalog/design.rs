@@ -8,8 +8,8 @@ use crate::formats;
 use crate::implant::body::given_part;
 use crate::inspect::{InspectParams, inspect};
 use crate::model::{
-    Finding, Implant, Inspection, Material, Mesh, Milled, Operation, Patient, Plan, Prices, Program, Review,
-    Severity, Watch,
+    Finding, Implant, Inspection, Material, Mesh, Milled, NestFacts, Operation, Patient, Plan, Prices,
+    Program, Review, Severity, Watch,
 };
 use crate::pipeline::{Board, FailureKind, Outputs, Stage, StageFailure};
 use crate::record::{CaseVerdict, PartEvidence, judge_part, part_html};
@@ -17,6 +17,7 @@ use crate::review::{ReviewParams, Upstream, review_design};
 
 use super::judge::{MillingStage, add_inspection, job_from_text};
 use super::make::{PlanStage, PostStage, ToolpathStage, programs_of};
+use super::nest::{GivenNestStage, Nesting};
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
 
@@ -51,6 +52,10 @@ pub fn part_chain(file: &PipelineFile, inputs: &PartInputs) -> Result<Vec<Box<dy
         Box::new(GivenPostStage {
             pseudonym: inputs.pseudonym(),
             post: PostStage::new(file, inputs.approved)?,
+        }),
+        Box::new(GivenNestStage {
+            pseudonym: inputs.pseudonym(),
+            nesting: Nesting::new(file, inputs.approved)?,
         }),
         Box::new(MillingStage::new(file)?),
         Box::new(GivenInspectStage(file.table("inspect")?)),
@@ -234,7 +239,8 @@ struct GivenRecordStage {
 impl Work for GivenRecordStage {
     const ID: &'static str = "record";
     const REVISION: u32 = 2;
-    const NEEDS: &'static [&'static str] = &["implant", "plan", "review", "post", "milling", "inspect"];
+    const NEEDS: &'static [&'static str] =
+        &["implant", "plan", "review", "post", "nest", "milling", "inspect"];
     type Out = CaseVerdict;
     fn parameters(&self) -> Value {
         self.parameters.clone()
@@ -251,6 +257,7 @@ impl Work for GivenRecordStage {
             plan: &board.get::<Vec<Plan>>("plan")[0],
             review: &board.get::<Vec<Review>>("review")[0],
             programs: &board.get::<Vec<Vec<Program>>>("post")[0],
+            nest: board.get::<Vec<Option<NestFacts>>>("nest")[0].as_ref(),
             milled: board.get::<Vec<Option<Milled>>>("milling")[0].as_ref(),
             inspection: board.get::<Vec<Option<Inspection>>>("inspect")[0].as_ref(),
             prices: &self.prices,

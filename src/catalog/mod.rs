@@ -6,6 +6,7 @@ mod design;
 mod imaging;
 mod judge;
 mod make;
+mod nest;
 mod part;
 mod record;
 mod settings;
@@ -55,6 +56,7 @@ pub fn chain(file: &PipelineFile, inputs: &CaseInputs) -> Result<Vec<Box<dyn Sta
         Box::new(make::ReviewStage::new(file)?),
         Box::new(make::ToolpathStage::new(file)?),
         Box::new(make::PostStage::new(file, inputs.approved)?),
+        Box::new(nest::NestStage(nest::Nesting::new(file, inputs.approved)?)),
         Box::new(judge::MillingStage::new(file)?),
         Box::new(judge::InspectStage::new(file)?),
         Box::new(record::RecordStage::new(file)?),

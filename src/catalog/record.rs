@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Prices, Program, Reconstruction, Review, Scan,
-    Watch,
+    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Prices, Program, Reconstruction, Review,
+    Scan, Watch,
 };
 use crate::pipeline::{Board, Outputs, StageFailure};
 use crate::record::{
@@ -38,6 +38,7 @@ impl Work for RecordStage {
         "plan",
         "review",
         "post",
+        "nest",
         "milling",
         "inspect",
     ];
@@ -64,6 +65,7 @@ impl Work for RecordStage {
             plans: board.get::<Vec<Plan>>("plan"),
             reviews: board.get::<Vec<Review>>("review"),
             programs: board.get::<Vec<Vec<Program>>>("post"),
+            nests: board.get::<Vec<Option<NestFacts>>>("nest"),
             milled: board.get::<Vec<Option<Milled>>>("milling"),
             inspections: board.get::<Vec<Option<Inspection>>>("inspect"),
             parameters: &self.parameters,

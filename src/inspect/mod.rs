@@ -32,7 +32,8 @@
 
 pub mod error;
 pub mod fit;
-pub mod params;
+pub mod nest;
+mod params;
 
 mod air;
 mod between;
@@ -64,6 +65,7 @@ use crate::model::{FitInspection, Inspection, InspectionFacts, Job, Mesh, Milled
 pub use error::InspectError;
 pub use fit::FitInput;
 pub use measured::inspect_points;
+pub use nest::{SeatMeasured, measure_seat};
 pub use params::{InspectParams, InspectToml};
 
 use fit::Fitted;

@@ -147,7 +147,7 @@ fn stop(watch: &dyn Watch, done: u64) -> Result<(), InspectError> {
 }
 
 /// Neighbours in the list are neighbours in space, and are asked for together.
-fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
+pub(super) fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
     let chunks: Vec<Vec<Near>> =
         places.par_chunks(CHUNK).map(|chunk| sweep.nearest_of(chunk, REACH_MM, None)).collect();
     chunks.concat()

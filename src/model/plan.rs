@@ -28,6 +28,21 @@ pub struct Fixture {
     pub body: BoxPart,
 }
 
+/// What a setup does of the part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SetupTask {
+    /// Roughs and finishes its side.
+    #[default]
+    All,
+    /// Roughs its side and leaves the allowance.
+    Rough,
+    /// Finishes the side that an earlier setup has roughed.
+    Finish,
+    /// Drills what stands aslant.
+    Holes,
+}
+
 /// One clamping of the blank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Setup {
@@ -43,6 +58,8 @@ pub struct Setup {
     pub work_zero_machine_mm: [f64; 3],
     /// A height, in work z, above everything, mm; of an indexed setup at every angle on the way to it.
     pub clearance_z_mm: f64,
+    /// What is done in it.
+    pub task: SetupTask,
     /// The setup whose clamping and work offset this one keeps; its own number where the part is clamped anew.
     pub clamping: u32,
     /// Angle of each of the machine's rotary axes, degrees; empty where all are at zero.
@@ -112,8 +129,25 @@ pub struct Plan {
     pub rough_allowance_mm: f64,
     /// Cusp height finishing aims at, mm.
     pub scallop_mm: f64,
+    /// What the inner side rests on while the outer side is finished.
+    pub nest: Option<Box<Nest>>,
     /// Findings of planning.
     pub findings: Vec<Finding>,
+}
+
+/// A block under the part, milled in place to the part's inner side.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Nest {
+    /// The setup of the part that rests on it.
+    pub carries: u32,
+    /// How far it stays inside the part's outline, mm.
+    pub inset_mm: f64,
+    /// Part z of the ground beside it, mm.
+    pub ground_z_mm: f64,
+    /// Area that carries, seen along z, mm².
+    pub seat_mm2: f64,
+    /// How it is made: one setup, its own blank and material. Its frame is the part's.
+    pub plan: Plan,
 }
 
 /// One motion of the tool tip, in the work frame of its setup, mm.

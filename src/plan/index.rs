@@ -8,7 +8,7 @@ use nalgebra::Vector3;
 
 use crate::geometry::outline::signed_distance_to_outline_mm;
 use crate::model::{
-    BoxPart, Finding, Fixture, Hole, Implant, MachineTool, Part, Point, Setup, Severity, Tool,
+    BoxPart, Finding, Fixture, Hole, Implant, MachineTool, Part, Point, Setup, SetupTask, Severity, Tool,
 };
 
 use super::Shape;
@@ -135,6 +135,7 @@ impl Indexing<'_> {
                 name: format!("indexed, {}", self.words(&angles)),
                 part_from_work,
                 clearance_z_mm,
+                task: SetupTask::Holes,
                 rotary_deg: angles,
                 ..level.clone()
             };

@@ -26,6 +26,7 @@ mod blank;
 mod index;
 mod job;
 mod kinematics;
+mod nest;
 mod params;
 mod setup;
 mod shop;
@@ -33,7 +34,8 @@ mod tabs;
 mod tools;
 
 pub use job::job_of;
-pub use params::{PlanParams, PlanToml};
+pub use nest::nest_part;
+pub use params::{Order, PlanParams, PlanToml};
 pub use shop::{read_prices, read_shop, read_shop_folder, shipped_shop};
 
 use crate::geometry::Bvh;
@@ -253,12 +255,19 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
     findings.push(Finding::new(
         "held-on-tabs",
         Severity::Note,
-        format!(
-            "both sides are milled with the part on {} tabs in its frame; look that the blank was turned over before op20",
-            tabs.len()
-        ),
+        match p.order {
+            Order::TwoSetups => format!(
+                "both sides are milled with the part on {} tabs in its frame; look that the blank was turned over before op20",
+                tabs.len()
+            ),
+            Order::RoughFirst => format!(
+                "the part hangs on {} tabs in its frame, and lies on its nest in op40; look that the blank was turned over \
+                 before op20, op30 and op40",
+                tabs.len()
+            ),
+        },
     ));
-    Ok(Plan {
+    let mut plan = Plan {
         schema: "osteomill.plan/1".into(),
         material_key: material_key.clone(),
         material: material.clone(),
@@ -273,8 +282,16 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
         tools,
         rough_allowance_mm: p.rough_allowance_mm,
         scallop_mm: p.scallop_mm,
+        nest: None,
         findings,
-    })
+    };
+    if p.order == Order::RoughFirst {
+        let nesting = nest::Nesting { implant, shape: &shape, shop, machine, tools: &plan.tools, params: p };
+        let (nest, bodies) = nesting.nest(&plan)?;
+        plan.nest = Some(Box::new(nest));
+        plan.fixtures.extend(bodies);
+    }
+    Ok(plan)
 }
 
 #[cfg(test)]

@@ -4,12 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 
+/// What is done in which clamping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// `op10` and `op20` each rough and finish their side.
+    TwoSetups,
+    /// `op10` and `op20` rough; the blank rests; `op30` finishes the bone side, rim and holes, `op40` the outer side on a nest.
+    RoughFirst,
+}
+
 /// The `[plan]` table as written. Every key is required.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanToml {
     /// Key of the machine in `shop/machines.toml`.
     pub machine: String,
+    /// What is done in which clamping.
+    pub order: Order,
     /// Width of the free lane around the part, mm.
     pub lane_mm: f64,
     /// Least blank beyond the part on each side in x and y: lane and frame, mm.
@@ -50,6 +62,12 @@ pub struct PlanToml {
     pub rough_allowance_mm: f64,
     /// Cusp height finishing aims at, mm.
     pub scallop_mm: f64,
+    /// Key of the material the nest is milled from.
+    pub nest_material: String,
+    /// The nest stays this far inside the part's outline, mm.
+    pub nest_inset_mm: f64,
+    /// Height of the parallels that the frame lies on beside the nest, mm.
+    pub nest_parallels_mm: f64,
     /// T numbers for roughing, the one to prefer first; the first that reaches is taken.
     pub rough_tools: Vec<u32>,
     /// T numbers for finishing the two faces.
@@ -109,6 +127,8 @@ impl TryFrom<PlanToml> for PlanParams {
             ("reach_margin_mm", t.reach_margin_mm, 0.5, 20.0),
             ("rough_allowance_mm", t.rough_allowance_mm, 0.05, 3.0),
             ("scallop_mm", t.scallop_mm, 0.001, 0.02),
+            ("nest_inset_mm", t.nest_inset_mm, 1.0, 20.0),
+            ("nest_parallels_mm", t.nest_parallels_mm, 4.0, 60.0),
         ];
         for (key, value, least, most) in ranges {
             // Written so that NaN fails.

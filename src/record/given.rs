@@ -2,12 +2,12 @@
 
 use minijinja::value::Serde;
 
-use crate::model::{Implant, Inspection, Milled, Plan, Prices, Program, Review, Verdict};
+use crate::model::{Implant, Inspection, Milled, NestFacts, Plan, Prices, Program, Review, Verdict};
 
 use super::deviation;
 use super::html::{Figure, figure, marked, operations, pages};
 use super::quotation::quotation;
-use super::verdict::{CaseVerdict, Number, asks, rank};
+use super::verdict::{CaseVerdict, Number, asks, of_nest, rank};
 
 /// What the chain of `mill` produced.
 pub struct PartEvidence<'a> {
@@ -21,6 +21,8 @@ pub struct PartEvidence<'a> {
     pub review: &'a Review,
     /// Programs; none where the review stopped it.
     pub programs: &'a [Program],
+    /// Its nest, where it has one.
+    pub nest: Option<&'a NestFacts>,
     /// The milled part.
     pub milled: Option<&'a Milled>,
     /// Its inspection.
@@ -32,6 +34,7 @@ pub struct PartEvidence<'a> {
 /// The worst that review, milling and inspection ask for, with every reason.
 pub fn judge_part(e: &PartEvidence) -> CaseVerdict {
     let mut asked: Vec<(Verdict, String)> = e.review.findings.iter().filter_map(|f| asks(f, false)).collect();
+    asked.extend(of_nest(e.plan, e.nest, e.milled.is_some()));
     match e.inspection {
         Some(i) => {
             asked.extend(i.facts.findings.iter().filter_map(|f| asks(f, false)));

@@ -40,7 +40,8 @@ pub use statement::provenance_statement;
 pub use verdict::{CaseVerdict, Number, judge_case};
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, Plan, Prices, Program, Reconstruction, Review, Scan,
+    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Prices, Program, Reconstruction, Review,
+    Scan,
 };
 
 /// What the chain produced, as the record reads it; one entry per part in every list.
@@ -61,6 +62,8 @@ pub struct Evidence<'a> {
     pub reviews: &'a [Review],
     /// Programs.
     pub programs: &'a [Vec<Program>],
+    /// Nests; none for a part that needs none or that the review stopped.
+    pub nests: &'a [Option<NestFacts>],
     /// Milled parts; none for a part that the review stopped.
     pub milled: &'a [Option<Milled>],
     /// Inspections.

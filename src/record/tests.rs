@@ -42,6 +42,7 @@ fn plan() -> Plan {
         work_offset: "G54".into(),
         work_zero_machine_mm: [-300.0, -200.0, -300.0],
         clearance_z_mm: 10.0,
+        task: SetupTask::All,
         clamping: number,
         rotary_deg: vec![],
     };
@@ -85,6 +86,7 @@ fn plan() -> Plan {
         .into(),
         rough_allowance_mm: 0.5,
         scallop_mm: 0.008,
+        nest: None,
         findings: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Severity, Verdict};
+use crate::model::{Finding, NestFacts, Plan, Severity, Verdict};
 
 use super::Evidence;
 
@@ -81,6 +81,17 @@ pub(super) fn asks(finding: &Finding, from_scan: bool) -> Option<(Verdict, Strin
     Some((verdict, format!("{}: {}{number}", finding.id, finding.message)))
 }
 
+/// What the nest of a milled part asks for.
+pub(super) fn of_nest(plan: &Plan, nest: Option<&NestFacts>, milled: bool) -> Vec<(Verdict, String)> {
+    match nest {
+        Some(nest) => nest.findings.iter().filter_map(|f| asks(f, false)).collect(),
+        None if milled && plan.nest.is_some() => {
+            vec![(Verdict::Reject, "the nest that the plan asks for was not made".to_owned())]
+        }
+        None => Vec::new(),
+    }
+}
+
 /// The worst that any stage asks for, with every reason; `none` where no defect was found.
 pub fn judge_case(e: &Evidence) -> CaseVerdict {
     let mut asked: Vec<(Verdict, String)> = Vec::new();
@@ -94,6 +105,9 @@ pub fn judge_case(e: &Evidence) -> CaseVerdict {
             Some(review) => asked.extend(review.findings.iter().filter_map(|f| asks(f, false))),
             None => asked.push((Verdict::Reject, format!("part {}: was not reviewed", implant.number))),
         }
+        let nest = e.nests.get(n).and_then(Option::as_ref);
+        let milled = e.milled.get(n).is_some_and(Option::is_some);
+        asked.extend(e.plans.get(n).into_iter().flat_map(|plan| of_nest(plan, nest, milled)));
         match e.inspections.get(n).and_then(Option::as_ref) {
             Some(i) => {
                 asked.extend(i.facts.findings.iter().filter_map(|f| asks(f, false)));

@@ -62,7 +62,12 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
     }
     let e = plan.material.youngs_modulus_gpa;
     let radius_mm = (shape.shadow_mm2 / PI).sqrt();
-    let disc = disc_um_per_n(radius_mm, implant.facts.thickness_mm_min, e);
+    // Finishing on a nest the plate bends while its first side is finished, the other side's allowance still on it.
+    let (setup, skin_mm) = match &plan.nest {
+        Some(_) => ("op30", plan.rough_allowance_mm),
+        None => ("op20", 0.0),
+    };
+    let disc = disc_um_per_n(radius_mm, implant.facts.thickness_mm_min + skin_mm, e);
     // Springs side by side: stiffnesses add.
     let stiffness = plan
         .tabs
@@ -78,7 +83,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
         "deflection-plate",
         um,
         format!(
-            "the plate on its {} tabs gives way {um:.1} um in op20 under a finishing force of {force_n} N (disc {:.2}, tabs {:.2} \
+            "the plate on its {} tabs gives way {um:.1} um in {setup} under a finishing force of {force_n} N (disc {:.2}, tabs {:.2} \
              um/N, curvature not counted); a nest milled to the bone side, more tabs or a lighter skin reduce it",
             plan.tabs.len(),
             disc,

@@ -15,8 +15,9 @@
 //! depends on its wear. Up to `deflection_um_change` (10 µm) nothing is said; above it the finding asks for a change (a
 //! nest milled to the first side, more or thicker tabs) and leaves the case running, since what simulation and budget
 //! (16 µm) promise is the program and a first article is measured anyway; above `deflection_um_stop` (25 µm: the whole
-//! tolerance) it stops the case. During `op10` the plate lies on uncut stock and does not bend; in `op20` it does. Tools
-//! bend as carbide rods of 0.8 times their diameter, clamped at the holder.
+//! tolerance) it stops the case. During `op10` the plate lies on uncut stock and does not bend; in `op20` it does. Where
+//! both sides are roughed first it bends in `op30`, by as much less as the other side's allowance stiffens it, and lies on
+//! its nest in `op40`. Tools bend as carbide rods of 0.8 times their diameter, clamped at the holder.
 //!
 //! **Guarantees** A number that is not a number fails its check. No upstream finding is dropped or softened; a check of
 //! this room that repeats an upstream finding (same name and unit, no milder) is not said twice. Same bytes on any

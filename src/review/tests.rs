@@ -167,6 +167,7 @@ fn plan(implant: &Implant) -> Plan {
         .into(),
         rough_allowance_mm: 0.5,
         scallop_mm: 0.008,
+        nest: None,
         findings: Vec::new(),
     }
 }

@@ -5,6 +5,14 @@ use thiserror::Error;
 /// Why no tool motions were made.
 #[derive(Debug, Error)]
 pub enum ToolpathError {
+    /// A setup finishes a side that none before it has roughed.
+    #[error(
+        "op{setup} finishes a side that no setup before it has roughed; put a roughing setup of that side before it"
+    )]
+    NotRoughed {
+        /// Setup number.
+        setup: u32,
+    },
     /// A key of the room's table is out of range.
     #[error("{key} is {value}, but {needed}; correct it in the pipeline's [toolpath] table")]
     Param {

@@ -31,6 +31,7 @@ mod finish;
 mod fronts;
 mod holes;
 mod link;
+mod make;
 mod mouths;
 mod outline;
 mod params;
@@ -49,20 +50,12 @@ mod plate;
 #[cfg(test)]
 mod proof;
 
-use crate::model::{Cutting, Hole, Implant, Move, Operation, Plan, Setup, Tool, ToolKind, Watch};
+use crate::model::{Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
 
 pub use error::ToolpathError;
-use finish::{Finishing, Grade, Zone};
+use make::{Cleared, Maker};
 pub use params::{ToolpathParams, ToolpathToml};
-use plane::{Lowered, Plane};
-use rough::{Roughed, Roughing, standing};
 use scene::Scene;
-use speeds::speeds;
-
-/// The part's sound stock below the floor roughing clears for the rim ball, mm: it must not touch the lane's floor.
-const LANE_SPARE_MM: f64 = 0.3;
-/// How far a later setup's lane overlaps the one opened before it, mm.
-const LANE_OVERLAP_MM: f64 = 1.0;
 
 /// Tool motions that make `implant` as `plan` says.
 ///
@@ -76,11 +69,7 @@ pub fn make_operations(
     watch: &dyn Watch,
 ) -> Result<Vec<Operation>, ToolpathError> {
     check(plan)?;
-    let tools = Roles {
-        rough: tool_of(plan, "rough", ToolKind::Flat, "clears the blank", "a flat end mill")?,
-        finish: tool_of(plan, "finish", ToolKind::Ball, "finishes the surfaces", "a ball end mill")?,
-        rim: tool_of(plan, "rim", ToolKind::Ball, "finishes the rim", "a ball end mill")?,
-    };
+    let tools = Roles::of(plan)?;
     let needed_mm = tools.rough.diameter_mm + plan.rough_allowance_mm + 0.5;
     if !(plan.lane_mm >= needed_mm) {
         return Err(ToolpathError::NarrowLane { lane_mm: plan.lane_mm, needed_mm });
@@ -88,115 +77,65 @@ pub fn make_operations(
     let (indexed, level): (Vec<&Setup>, Vec<&Setup>) = plan.setups.iter().partition(|s| s.is_indexed());
     let scenes: Vec<Scene> = level.iter().map(|s| Scene::new(implant, plan, s)).collect::<Result<_, _>>()?;
     // Roughing, two of semi-finishing, two of finishing, holes.
-    let total = 6 * scenes.len() as u64;
-    let mut out = Vec::new();
-    let mut cleared: Vec<Roughed> = Vec::new();
-    for (k, scene) in scenes.iter().enumerate() {
-        let step = |n: u64, what: &str| {
-            watch.progress(6 * k as u64 + n, total);
-            watch.note(&format!("op{}: {what}", scene.setup));
-            if watch.stopped() { Err(ToolpathError::Stopped) } else { Ok(()) }
-        };
-        let add = |name: &str,
-                   tool: &Tool,
-                   cutting: &Cutting,
-                   depth_mm: f64,
-                   moves: Vec<Move>,
-                   out: &mut Vec<_>| {
-            if moves.is_empty() {
-                return;
-            }
-            let s = speeds(cutting, tool, &plan.machine, depth_mm);
-            out.push(Operation {
-                name: name.into(),
-                setup: scene.setup,
-                tool: tool.number,
-                spindle_rpm: s.spindle_rpm,
-                feed_mm_per_min: s.feed_mm_per_min,
-                plunge_mm_per_min: (s.feed_mm_per_min * params.ramp_feed_fraction).floor().max(1.0),
-                coolant: plan.material.coolant.clone(),
-                moves,
-            });
-        };
-        step(0, "roughing")?;
-        let (roughed, plane, layer_mm) = rough_setup(scene, plan, params, &tools, k == 0)?;
-        add("rough", tools.rough, &plan.material.rough, layer_mm, roughed.moves.clone(), &mut out);
-        let stands = |radius: f64| {
-            standing(plane, &roughed.cleared_mm, scene.stock_hi[2], tools.rough.radius_mm(), radius)
-        };
-        let finishing = Finishing {
-            scene,
-            params,
-            scallop_mm: plan.scallop_mm,
-            standing: &stands,
-            rough_skin_mm: layer_mm + plan.rough_allowance_mm,
-        };
-        let side = if k == 0 { "first side" } else { "second side" };
-        let depth = params.semi_allowance_mm + params.semi_scallop_mm;
-        let passes = [
-            (1, "semi-finish", tools.finish, Zone::Shallow, Grade::Semi, layer_mm + plan.rough_allowance_mm),
-            (2, "semi-finish rim", tools.rim, Zone::Steep, Grade::Semi, layer_mm + plan.rough_allowance_mm),
-            (3, "finish", tools.finish, Zone::Shallow, Grade::Finish, depth),
-            (4, "finish rim", tools.rim, Zone::Steep, Grade::Finish, depth),
-        ];
-        for (n, what, tool, zone, grade, depth_mm) in passes {
-            step(n, what)?;
-            let field = finishing.field(tool, grade);
-            let pieces = finishing.passes(tool, &field, zone, grade);
-            let moves = finishing.moves(tool, pieces, zone, grade);
-            add(&format!("{what} {side}"), tool, &plan.material.finish, depth_mm, moves, &mut out);
+    let mut maker = Maker { implant, plan, params, tools: &tools, watch, out: Vec::new() };
+    let total = Maker::STEPS * scenes.len() as u64;
+    let mut cleared: Vec<(&Scene, Cleared)> = Vec::new();
+    let mut finished = 0;
+    for (k, (setup, scene)) in level.iter().zip(&scenes).enumerate() {
+        let at = (k, scenes.len());
+        if setup.task != SetupTask::Finish {
+            let first = cleared.is_empty();
+            cleared.push((scene, maker.rough(scene, at, first)?));
         }
-        step(5, "holes")?;
-        // Upright holes are drilled from the first side; what is tilted waits for its own setup.
-        let mine = |hole: &Hole, turned: Option<&Scene>| match turned {
-            None => k == 0 && indexed.iter().all(|s| !holes::faces(hole, &s.part_from_work.inverse())),
-            Some(scene) => holes::faces(hole, &scene.work_from_part),
+        if setup.task == SetupTask::Rough {
+            continue;
+        }
+        let same_side = |other: &Scene| {
+            other.work_from_part.iso.rotation.angle_to(&scene.work_from_part.iso.rotation) < 1e-9
         };
-        for (drill, numbers) in drills(implant, plan, |h| mine(h, None))? {
-            let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
-            add("holes", drill, &plan.material.drill, drill.radius_mm(), moves, &mut out);
+        let rough = cleared.iter().rev().find(|(of, _)| same_side(of));
+        let (_, rough) = rough.ok_or(ToolpathError::NotRoughed { setup: scene.setup })?;
+        let first = finished == 0;
+        finished += 1;
+        maker.finish(scene, at, rough, if first { "first side" } else { "second side" })?;
+        maker.step(at, 5, "holes", scene)?;
+        // Upright holes are drilled from the first side that is finished; what is tilted waits for its own setup.
+        let tilted = |h: &Hole| indexed.iter().any(|s| holes::faces(h, &s.part_from_work.inverse()));
+        maker.holes(scene, |h| first && !tilted(h))?;
+        for turned in indexed.iter().filter(|s| s.clamping == scene.setup) {
+            let turned = Scene::new(implant, plan, turned)?;
+            maker.holes(&turned, |h| holes::faces(h, &turned.work_from_part))?;
         }
-        if implant.holes.iter().any(|h| h.mouths.is_some()) {
-            let cone = cone_of(plan)?;
-            let moves = mouths::mouths(implant, scene);
-            add("hole mouths", cone, &plan.material.finish, cone.radius_mm(), moves, &mut out);
-        }
-        if implant.holes.iter().any(|h| sinks::is_mine(h, scene)) {
-            let cone = cone_of(plan)?;
-            let moves = sinks::sink(implant, scene, cone, params)?;
-            add("countersinks", cone, &plan.material.finish, cone.radius_mm(), moves, &mut out);
-        }
-        for setup in indexed.iter().filter(|s| s.clamping == scene.setup) {
-            let turned = Scene::new(implant, plan, setup)?;
-            let mut add = |name: &str, tool: &Tool, cutting: &Cutting, moves: Vec<Move>| {
-                let s = speeds(cutting, tool, &plan.machine, tool.radius_mm());
-                out.push(Operation {
-                    name: name.into(),
-                    setup: setup.number,
-                    tool: tool.number,
-                    spindle_rpm: s.spindle_rpm,
-                    feed_mm_per_min: s.feed_mm_per_min,
-                    plunge_mm_per_min: (s.feed_mm_per_min * params.ramp_feed_fraction).floor().max(1.0),
-                    coolant: plan.material.coolant.clone(),
-                    moves,
-                });
-            };
-            for (drill, numbers) in drills(implant, plan, |h| mine(h, Some(&turned)))? {
-                let moves = holes::drill(implant, plan, &turned, drill, &numbers, params)?;
-                add("tilted holes", drill, &plan.material.drill, moves);
-            }
-            if implant.holes.iter().any(|h| sinks::is_mine(h, &turned)) {
-                let cone = cone_of(plan)?;
-                let moves = sinks::sink(implant, &turned, cone, params)?;
-                add("countersinks", cone, &plan.material.finish, moves);
-            }
-        }
-        cleared.push(roughed);
     }
-    let report = repair::repair(implant, plan, params, &scenes, &tools, &mut out)?;
+    let finishing: Vec<&Scene> =
+        level.iter().zip(&scenes).filter(|(s, _)| s.task != SetupTask::Rough).map(|(_, s)| s).collect();
+    let mut out = maker.out;
+    let report = repair::repair(implant, plan, params, &finishing, &tools, &mut out)?;
     watch.note(&report.line());
     watch.progress(total, total);
     Ok(out)
+}
+
+/// Tool motions that mill a nest from above: the whole block roughed, its seat (the first `seat` facets) finished.
+///
+/// # Errors
+/// As [`make_operations`].
+pub fn make_nest_operations(
+    nest: &Implant,
+    seat: usize,
+    plan: &Plan,
+    params: &ToolpathParams,
+    watch: &dyn Watch,
+) -> Result<Vec<Operation>, ToolpathError> {
+    check(plan)?;
+    let tools = Roles::of(plan)?;
+    let mut maker = Maker { implant: nest, plan, params, tools: &tools, watch, out: Vec::new() };
+    for setup in &plan.setups {
+        let scene = Scene::finishing(nest, plan, setup, seat)?;
+        let rough = maker.rough(&scene, (0, 1), true)?;
+        maker.finish(&scene, (0, 1), &rough, "seat")?;
+    }
+    Ok(maker.out)
 }
 
 /// Tools by role.
@@ -204,6 +143,16 @@ struct Roles<'a> {
     rough: &'a Tool,
     finish: &'a Tool,
     rim: &'a Tool,
+}
+
+impl<'a> Roles<'a> {
+    fn of(plan: &'a Plan) -> Result<Self, ToolpathError> {
+        Ok(Self {
+            rough: tool_of(plan, "rough", ToolKind::Flat, "clears the blank", "a flat end mill")?,
+            finish: tool_of(plan, "finish", ToolKind::Ball, "finishes the surfaces", "a ball end mill")?,
+            rim: tool_of(plan, "rim", ToolKind::Ball, "finishes the rim", "a ball end mill")?,
+        })
+    }
 }
 
 fn tool<'a>(plan: &'a Plan, role: &'static str, why: &str) -> Result<&'a Tool, ToolpathError> {
@@ -308,55 +257,4 @@ fn check(plan: &Plan) -> Result<(), ToolpathError> {
         return Err(ToolpathError::NotFinite { what: "blank, lane or a tab", owner: "plan" });
     }
     Ok(())
-}
-
-/// Roughs one setup; also the lattice it used and the depth of its layers.
-fn rough_setup(
-    scene: &Scene,
-    plan: &Plan,
-    params: &ToolpathParams,
-    tools: &Roles<'_>,
-    first: bool,
-) -> Result<(Roughed, Plane, f64), ToolpathError> {
-    let mill = tools.rough;
-    let plane = scene.outline.plane;
-    let cl =
-        Lowered::new(&scene.rough_ground, cutter::Cutter::flat(mill.radius_mm()), plan.rough_allowance_mm);
-    let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
-    let below = tools.rim.radius_mm() + params.rim_overtravel_mm + LANE_SPARE_MM;
-    // The first setup opens the lane past the widest place; later ones meet it from the other side.
-    let shift = if first { -below } else { below - LANE_OVERLAP_MM };
-    let lowest_edge = scene.outline.edge_z_mm.iter().fold(f64::INFINITY, |m, &z| m.min(f64::from(z)));
-    let passed = lowest_edge - tools.rim.radius_mm();
-    if passed < scene.stock_lo[2] {
-        return Err(ToolpathError::ShallowBlank {
-            setup: scene.setup,
-            needed_mm: passed,
-            stock_mm: scene.stock_lo[2],
-        });
-    }
-    let floor_mm: Vec<f64> =
-        scene.outline.edge_z_mm.iter().map(|&z| (f64::from(z) + shift).max(scene.stock_lo[2])).collect();
-    let room_mm: Vec<f64> = scene
-        .outline
-        .distance_mm
-        .iter()
-        .map(|&d| plan.lane_mm - mill.radius_mm() - f64::from(d) - 0.5 * plane.step)
-        .collect();
-    let cutting = &plan.material.rough;
-    let layer_mm = (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_layer_mm_max);
-    let roughing = Roughing {
-        plane,
-        lowest_mm: &lowest_mm,
-        floor_mm: &floor_mm,
-        room_mm: &room_mm,
-        radius_mm: mill.radius_mm(),
-        top_mm: scene.stock_hi[2],
-        layer_mm,
-        width_mm: cutting.width_over_diameter * mill.diameter_mm,
-        ramp_rad: params.ramp_angle_deg.to_radians(),
-        clearance_mm: scene.clearance_mm,
-        gap_mm: params.rapid_gap_mm,
-    };
-    Ok((roughing.run(), plane, layer_mm))
 }

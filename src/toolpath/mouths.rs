@@ -1,6 +1,6 @@
 //! The mouths of holes, broken by a cone that follows them on the way the design gives.
 
-use crate::model::{Implant, Move, Point};
+use crate::model::{Hole, Implant, Move, Point};
 
 use super::cutter::P3;
 use super::scene::Scene;
@@ -9,6 +9,14 @@ use super::scene::Scene;
 const LIFT_MM: f64 = 0.5;
 /// … after a rapid that ends this much higher, mm.
 const GAP_MM: f64 = 0.5;
+/// Cosine of what a mouth's way may stand off the tool: 0.01°, as for the holes themselves.
+const UPRIGHT: f64 = 1.0 - 1.6e-8;
+
+/// True where this setup breaks a mouth: an indexed one only those of the holes it drills.
+pub fn any(implant: &Implant, scene: &Scene) -> bool {
+    let upright = |h: &Hole| scene.work_from_part.turn(h.axis).unit[2].abs() > UPRIGHT;
+    implant.holes.iter().any(|h| h.mouths.is_some() && upright(h))
+}
 
 /// One turn down, one turn on the way, per mouth that this setup looks at; nearest first.
 pub fn mouths(implant: &Implant, scene: &Scene) -> Vec<Move> {
@@ -16,7 +24,11 @@ pub fn mouths(implant: &Implant, scene: &Scene) -> Vec<Move> {
         .holes
         .iter()
         .filter_map(|hole| {
-            let outside = scene.work_from_part.turn(hole.axis).unit[2] > 0.0;
+            let up = scene.work_from_part.turn(hole.axis).unit[2];
+            let outside = up > 0.0;
+            if up.abs() <= UPRIGHT {
+                return None;
+            }
             let mouths = hole.mouths.as_ref()?;
             let way = |tips: &[Point<_>]| tips.iter().map(|p| scene.work_from_part.apply(*p).mm).collect();
             let mut tips: Vec<P3> = if outside { way(&mouths.outer) } else { way(&mouths.inner) };

@@ -7,6 +7,7 @@ use nalgebra::Vector3;
 
 use crate::model::*;
 
+use super::finish::{Finishing, Grade};
 use super::*;
 
 /// Form of the plate, mm.
@@ -195,6 +196,7 @@ impl Form {
             work_offset: "G54".into(),
             work_zero_machine_mm: [0.0; 3],
             clearance_z_mm: 5.0,
+            task: SetupTask::All,
             clamping: number,
             rotary_deg: vec![],
         };
@@ -274,6 +276,7 @@ impl Form {
             tools,
             rough_allowance_mm: 0.5,
             scallop_mm: 0.008,
+            nest: None,
             findings: vec![],
         }
     }
@@ -346,6 +349,7 @@ fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged() {
     assert!(total < 250_000, "{total} moves");
     let scenes: Vec<Scene> = plan.setups.iter().map(|s| Scene::new(&implant, &plan, s).unwrap()).collect();
     let places = repair::samples(&implant, &plan, 1.5);
+    let scenes: Vec<&Scene> = scenes.iter().collect();
     let swept = repair::swept(&plan, &scenes, &operations);
     // Every segment in reach of every third sample, in full.
     let places: Vec<_> = places.into_iter().step_by(3).collect();

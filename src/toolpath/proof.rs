@@ -4,6 +4,7 @@ use crate::geometry::Bvh;
 use crate::model::*;
 
 use super::cutter::Cutter;
+use super::plane::Plane;
 use super::plate::{PEEK_FORM, params};
 use super::scene::Scene;
 use super::*;

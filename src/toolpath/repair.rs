@@ -97,7 +97,7 @@ fn at_a_tab(p: &P3, n: &P3, plan: &Plan, ball_mm: f64) -> bool {
 }
 
 /// Segments of the ball's centre of all finishing moves of `operations`, part frame.
-pub fn swept(plan: &Plan, scenes: &[Scene], operations: &[Operation]) -> Swept {
+pub fn swept(plan: &Plan, scenes: &[&Scene], operations: &[Operation]) -> Swept {
     let mut segments = Vec::new();
     for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name == REST) {
         let Some(scene) = scenes.iter().find(|s| s.setup == op.setup) else { continue };
@@ -127,7 +127,7 @@ pub fn repair(
     implant: &Implant,
     plan: &Plan,
     params: &ToolpathParams,
-    scenes: &[Scene],
+    scenes: &[&Scene],
     tools: &Roles<'_>,
     operations: &mut Vec<Operation>,
 ) -> Result<Residual, ToolpathError> {

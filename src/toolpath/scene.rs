@@ -39,6 +39,16 @@ pub struct Scene {
 impl Scene {
     /// Sees the body of `implant` as `setup` holds it.
     pub fn new(implant: &Implant, plan: &Plan, setup: &Setup) -> Result<Self, ToolpathError> {
+        Self::finishing(implant, plan, setup, usize::MAX)
+    }
+
+    /// The same where only the first `own` facets are finished; the others are as if they were tabs.
+    pub fn finishing(
+        implant: &Implant,
+        plan: &Plan,
+        setup: &Setup,
+        own: usize,
+    ) -> Result<Self, ToolpathError> {
         let work_from_part = setup.part_from_work.inverse();
         let vertices: Vec<P3> = implant.body.vertices.iter().map(|&v| work_from_part.apply_raw(v)).collect();
         if vertices.iter().flatten().any(|x| !x.is_finite()) {
@@ -53,7 +63,8 @@ impl Scene {
         let (stock_lo, stock_hi) = bounds(&corners).expect("a box has corners");
         let body = |inset: f64| {
             let tabs = plan.tabs.iter().flat_map(move |t| tab_top(t, &work_from_part, plan, inset));
-            let body = implant.body.triangles.iter().enumerate().map(|(k, t)| (triangle(t), k as u32));
+            let body = implant.body.triangles.iter().enumerate();
+            let body = body.map(|(k, t)| (triangle(t), if k < own { k as u32 } else { TAB }));
             Ground::new(body.chain(tabs.map(|t| (t, TAB))))
         };
         let ground = body(0.0);

@@ -397,6 +397,7 @@ pub fn plan() -> Plan {
         work_offset: "G54".into(),
         work_zero_machine_mm: [-300.0, -200.0, -300.0],
         clearance_z_mm: 10.0,
+        task: SetupTask::All,
         clamping: number,
         rotary_deg: vec![],
     };
@@ -444,6 +445,7 @@ pub fn plan() -> Plan {
         .into(),
         rough_allowance_mm: 0.5,
         scallop_mm: 0.008,
+        nest: None,
         findings: Vec::new(),
     }
 }

@@ -208,6 +208,7 @@ fn judge(scan: Scan, p: &Tables, file: &PipelineFile) -> Came {
         reviews: &reviews,
         programs: &[],
         milled: &milled,
+        nests: &[],
         inspections: &inspections,
         parameters: &serde_json::Value::Null,
         prices: &file.prices,

@@ -1,0 +1,189 @@
+//! The operations of one setup, in the order a machinist expects: rough, semi-finish, finish, holes.
+
+use crate::model::{Cutting, Hole, Implant, Move, Operation, Plan, Tool, Watch};
+
+use super::cutter;
+use super::error::ToolpathError;
+use super::finish::{Finishing, Grade, Zone};
+use super::params::ToolpathParams;
+use super::plane::{Lowered, Plane};
+use super::rough::{Roughed, Roughing, standing};
+use super::scene::Scene;
+use super::speeds::speeds;
+use super::{Roles, cone_of, drills, holes, mouths, sinks};
+
+/// The part's sound stock below the floor roughing clears for the rim ball, mm: it must not touch the lane's floor.
+const LANE_SPARE_MM: f64 = 0.3;
+/// How far a later setup's lane overlaps the one opened before it, mm.
+const LANE_OVERLAP_MM: f64 = 1.0;
+
+/// What roughing of a side did.
+pub(super) struct Cleared {
+    roughed: Roughed,
+    plane: Plane,
+    layer_mm: f64,
+}
+
+/// Collects the operations of a plan.
+pub(super) struct Maker<'a> {
+    pub implant: &'a Implant,
+    pub plan: &'a Plan,
+    pub params: &'a ToolpathParams,
+    pub tools: &'a Roles<'a>,
+    pub watch: &'a dyn Watch,
+    pub out: Vec<Operation>,
+}
+
+impl Maker<'_> {
+    /// Steps of progress per setup.
+    pub const STEPS: u64 = 6;
+
+    /// Step `n` of setup `at.0` of `at.1`.
+    pub fn step(&self, at: (usize, usize), n: u64, what: &str, scene: &Scene) -> Result<(), ToolpathError> {
+        self.watch.progress(Self::STEPS * at.0 as u64 + n, Self::STEPS * at.1 as u64);
+        self.watch.note(&format!("op{}: {what}", scene.setup));
+        if self.watch.stopped() { Err(ToolpathError::Stopped) } else { Ok(()) }
+    }
+
+    fn add(&mut self, name: &str, scene: &Scene, tool: &Tool, how: (&Cutting, f64), moves: Vec<Move>) {
+        if moves.is_empty() {
+            return;
+        }
+        let (cutting, depth_mm) = how;
+        let s = speeds(cutting, tool, &self.plan.machine, depth_mm);
+        self.out.push(Operation {
+            name: name.into(),
+            setup: scene.setup,
+            tool: tool.number,
+            spindle_rpm: s.spindle_rpm,
+            feed_mm_per_min: s.feed_mm_per_min,
+            plunge_mm_per_min: (s.feed_mm_per_min * self.params.ramp_feed_fraction).floor().max(1.0),
+            coolant: self.plan.material.coolant.clone(),
+            moves,
+        });
+    }
+
+    /// Clears a side; `first` opens the lane.
+    pub fn rough(
+        &mut self,
+        scene: &Scene,
+        at: (usize, usize),
+        first: bool,
+    ) -> Result<Cleared, ToolpathError> {
+        self.step(at, 0, "roughing", scene)?;
+        let (plan, mill) = (self.plan, self.tools.rough);
+        let cleared = rough_setup(scene, plan, self.params, self.tools, first)?;
+        let moves = cleared.roughed.moves.clone();
+        self.add("rough", scene, mill, (&plan.material.rough, cleared.layer_mm), moves);
+        Ok(cleared)
+    }
+
+    /// Finishes what `rough` has left of a side.
+    pub fn finish(
+        &mut self,
+        scene: &Scene,
+        at: (usize, usize),
+        rough: &Cleared,
+        side: &str,
+    ) -> Result<(), ToolpathError> {
+        let (plan, params) = (self.plan, self.params);
+        let stands = |radius: f64| {
+            let mill_mm = self.tools.rough.radius_mm();
+            standing(rough.plane, &rough.roughed.cleared_mm, scene.stock_hi[2], mill_mm, radius)
+        };
+        let skin_mm = rough.layer_mm + plan.rough_allowance_mm;
+        let finishing = Finishing {
+            scene,
+            params,
+            scallop_mm: plan.scallop_mm,
+            standing: &stands,
+            rough_skin_mm: skin_mm,
+        };
+        let depth_mm = params.semi_allowance_mm + params.semi_scallop_mm;
+        let tools = self.tools;
+        let passes = [
+            (1, "semi-finish", tools.finish, Zone::Shallow, Grade::Semi, skin_mm),
+            (2, "semi-finish rim", tools.rim, Zone::Steep, Grade::Semi, skin_mm),
+            (3, "finish", tools.finish, Zone::Shallow, Grade::Finish, depth_mm),
+            (4, "finish rim", tools.rim, Zone::Steep, Grade::Finish, depth_mm),
+        ];
+        for (n, what, tool, zone, grade, depth_mm) in passes {
+            self.step(at, n, what, scene)?;
+            let field = finishing.field(tool, grade);
+            let pieces = finishing.passes(tool, &field, zone, grade);
+            let moves = finishing.moves(tool, pieces, zone, grade);
+            self.add(&format!("{what} {side}"), scene, tool, (&plan.material.finish, depth_mm), moves);
+        }
+        Ok(())
+    }
+
+    /// Drills the holes asked for, breaks the mouths that this setup looks at and cuts its countersinks.
+    pub fn holes(&mut self, scene: &Scene, wanted: impl Fn(&Hole) -> bool) -> Result<(), ToolpathError> {
+        let (implant, plan, params) = (self.implant, self.plan, self.params);
+        for (drill, numbers) in drills(implant, plan, wanted)? {
+            let moves = holes::drill(implant, plan, scene, drill, &numbers, params)?;
+            self.add("holes", scene, drill, (&plan.material.drill, drill.radius_mm()), moves);
+        }
+        if mouths::any(implant, scene) {
+            let cone = cone_of(plan)?;
+            let moves = mouths::mouths(implant, scene);
+            self.add("hole mouths", scene, cone, (&plan.material.finish, cone.radius_mm()), moves);
+        }
+        if implant.holes.iter().any(|h| sinks::is_mine(h, scene)) {
+            let cone = cone_of(plan)?;
+            let moves = sinks::sink(implant, scene, cone, params)?;
+            self.add("countersinks", scene, cone, (&plan.material.finish, cone.radius_mm()), moves);
+        }
+        Ok(())
+    }
+}
+
+fn rough_setup(
+    scene: &Scene,
+    plan: &Plan,
+    params: &ToolpathParams,
+    tools: &Roles<'_>,
+    first: bool,
+) -> Result<Cleared, ToolpathError> {
+    let mill = tools.rough;
+    let plane = scene.outline.plane;
+    let cl =
+        Lowered::new(&scene.rough_ground, cutter::Cutter::flat(mill.radius_mm()), plan.rough_allowance_mm);
+    let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
+    let below = tools.rim.radius_mm() + params.rim_overtravel_mm + LANE_SPARE_MM;
+    // The first setup opens the lane past the widest place; later ones meet it from the other side.
+    let shift = if first { -below } else { below - LANE_OVERLAP_MM };
+    let lowest_edge = scene.outline.edge_z_mm.iter().fold(f64::INFINITY, |m, &z| m.min(f64::from(z)));
+    let passed = lowest_edge - tools.rim.radius_mm();
+    if passed < scene.stock_lo[2] {
+        return Err(ToolpathError::ShallowBlank {
+            setup: scene.setup,
+            needed_mm: passed,
+            stock_mm: scene.stock_lo[2],
+        });
+    }
+    let floor_mm: Vec<f64> =
+        scene.outline.edge_z_mm.iter().map(|&z| (f64::from(z) + shift).max(scene.stock_lo[2])).collect();
+    let room_mm: Vec<f64> = scene
+        .outline
+        .distance_mm
+        .iter()
+        .map(|&d| plan.lane_mm - mill.radius_mm() - f64::from(d) - 0.5 * plane.step)
+        .collect();
+    let cutting = &plan.material.rough;
+    let layer_mm = (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_layer_mm_max);
+    let roughing = Roughing {
+        plane,
+        lowest_mm: &lowest_mm,
+        floor_mm: &floor_mm,
+        room_mm: &room_mm,
+        radius_mm: mill.radius_mm(),
+        top_mm: scene.stock_hi[2],
+        layer_mm,
+        width_mm: cutting.width_over_diameter * mill.diameter_mm,
+        ramp_rad: params.ramp_angle_deg.to_radians(),
+        clearance_mm: scene.clearance_mm,
+        gap_mm: params.rapid_gap_mm,
+    };
+    Ok(Cleared { roughed: roughing.run(), plane, layer_mm })
+}
