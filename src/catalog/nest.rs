@@ -86,8 +86,9 @@ impl Nesting {
             programs.iter().map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() }).collect();
         // Without a design: nothing is cut free, the block stays where it is milled.
         let milled = mill(&texts, &job, None, &self.milling, watch).map_err(failed(FailureKind::Refused))?;
-        let seat = measure_seat(&implant.mesh, nest.inset_mm, &milled, &job, &self.inspect, watch)
-            .map_err(failed(FailureKind::Refused))?;
+        let seat =
+            measure_seat(&implant.body, &implant.holes, nest.inset_mm, &milled, &job, &self.inspect, watch)
+                .map_err(failed(FailureKind::Refused))?;
         let mut findings = Vec::new();
         if !seat.passes() {
             let worst = seat.max_mm.max(-seat.min_mm);
@@ -120,6 +121,7 @@ impl Nesting {
             seat_samples: seat.samples,
             seat_mm_min: seat.min_mm,
             seat_mm_max: seat.max_mm,
+            seat_highest_part_mm: seat.highest_mm,
             tolerance_mm: seat.tolerance_mm,
             faults: milled.facts.collisions.len(),
             blocks: milled.facts.blocks,

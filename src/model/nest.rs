@@ -26,6 +26,8 @@ pub struct NestFacts {
     pub seat_mm_min: f64,
     /// Highest of them, mm: material left on, which lifts the part.
     pub seat_mm_max: f64,
+    /// Where that is, part mm.
+    pub seat_highest_part_mm: [f64; 3],
     /// What the seat may be off, mm.
     pub tolerance_mm: f64,
     /// Faults of its program.
