@@ -36,13 +36,19 @@ pub mod params;
 
 mod air;
 mod between;
+mod capability;
 mod columns;
 mod cutter;
+mod draws;
+mod floor;
 mod holes;
 mod measured;
+mod off;
+mod places;
 mod rim;
 mod samples;
 mod seat;
+mod sensitivity;
 mod spread;
 mod step;
 mod surface;
@@ -119,6 +125,8 @@ pub fn inspect(
             fit.as_ref().map(|f| f.threshold_offset_mm_p50),
         ),
         surface: compared.facts,
+        sensitivity: compared.sensitivity,
+        capability: compared.capability,
         fit,
         characteristics: checks.into_iter().map(|c| c.c).collect(),
     };

@@ -17,6 +17,7 @@ pub mod milled;
 pub mod placed;
 pub mod plan;
 pub mod review;
+pub mod sensitivity;
 pub mod shop;
 pub mod watch;
 
@@ -35,5 +36,6 @@ pub use milled::*;
 pub use placed::*;
 pub use plan::*;
 pub use review::*;
+pub use sensitivity::*;
 pub use shop::*;
 pub use watch::*;
