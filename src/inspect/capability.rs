@@ -193,7 +193,7 @@ fn bending(places: &[Place], tool: &Tool, t: &CapabilityToml) -> Named {
 }
 
 /// F·l³ / (3·E·I) with I = π·d⁴/64.
-fn rod_mm_per_n(tool: &Tool, t: &CapabilityToml) -> f64 {
+pub fn rod_mm_per_n(tool: &Tool, t: &CapabilityToml) -> f64 {
     let d = tool.diameter_mm * t.tool_core_over_diameter;
     let i = std::f64::consts::PI * d.powi(4) / 64.0;
     // 1 GPa is 1,000 N/mm².

@@ -14,6 +14,10 @@
 //! interference and undercut on lines along the axis (`columns`), step (`step`), thickness by shrinking balls
 //! (`thickness`), push-in test (`seat`).
 //!
+//! What a machine that is a little off would make of the same path is asked at some thousand places (`sensitivity`, exact
+//! answers by `off`), and many parts are drawn from the errors that makers and shops state (`capability`, a model). Both
+//! are reported; no verdict depends on them.
+//!
 //! **Different from the usual** Tab witnesses are those that the judge's milling found; each must be small and on
 //! the rim, and only material left on is ever left out (`witness`). A rim wall further off than the gap counts as
 //! an error unless bone, draft, an edge or the tool's radius demonstrably holds it there: there is no class for
