@@ -102,7 +102,9 @@ fn errors(places: &[Place], slopes: &[Slope], job: &Job, t: &CapabilityToml) -> 
         }
     }
     out.extend(tools.iter().map(|tool| runout(places, tool, t)));
-    out.extend(tools.iter().map(|tool| bending(places, tool, t)));
+    // A drill is held by its own hole: the lips push against each other and not against the wall.
+    let mills = tools.iter().filter(|tool| tool.kind != ToolKind::Drill);
+    out.extend(mills.map(|tool| bending(places, tool, t)));
     out.extend(deciding_setups(places, job).iter().map(|p| growth(places, p.setup, t)));
     out
 }
@@ -241,7 +243,7 @@ fn assumptions(job: &Job) -> Vec<String> {
         "a tool's length is set at its tip, so an error of its radius is nought on floors and whole on walls",
         "a ball's form is drawn at 30, 60 and 90° from its pole and linear between them",
         "runout widens the cut by half of what the indicator shows and takes away from walls only",
-        "a finishing tool bends as a clamped rod of its whole stick-out under one force per tool and part, square to the surface",
+        "a finishing tool, drills apart, bends as a clamped rod of its whole stick-out under one force per tool and part, square to the surface",
         "a part is measured at 20 °C and shrinks evenly about the work zero of each setup",
         "tab witnesses are left out, and only places of the design are looked at, evenly by area, with the extremes of each tool",
         "not in the model: bending of the part and its clamping, residual stress, chatter, wear and built-up edges, burrs, \
