@@ -175,6 +175,7 @@ fn raster() -> String {
 fn milling(params: &str) {
     let job = Job {
         schema: "osteomill.job/1".into(),
+        expansion_um_per_m_k: None,
         program: vec![JobProgram {
             file: "op10.ngc".into(),
             dialect: Dialect::LinuxCnc,

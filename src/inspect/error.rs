@@ -15,6 +15,16 @@ pub enum InspectError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A key of the job holds a value that cannot be used.
+    #[error("job.toml: {key} is {value}, but it must be {expected}; correct it there")]
+    Job {
+        /// Key.
+        key: &'static str,
+        /// What was found.
+        value: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
     /// The design cannot be measured against.
     #[error(
         "the design mesh has {open} open, {twisted} wrongly turned and {branching} branching edges on \

@@ -37,6 +37,7 @@ pub fn job() -> Job {
     };
     Job {
         schema: "osteomill.job/1".into(),
+        expansion_um_per_m_k: None,
         program: vec![program("op10.ngc", 10), program("op20.ngc", 20)],
         stock: BoxPart { min_mm: Point::new([-50.0; 3]), max_mm: Point::new([50.0; 3]) },
         machine: MachineTool {

@@ -14,6 +14,10 @@
 //! interference and undercut on lines along the axis (`columns`), step (`step`), thickness by shrinking balls
 //! (`thickness`), push-in test (`seat`).
 //!
+//! What a machine that is a little off would make of the same path is asked at some thousand places (`sensitivity`, exact
+//! answers by `off`), and many parts are drawn from the errors that makers and shops state (`capability`, a model). Both
+//! are reported; no verdict depends on them.
+//!
 //! **Different from the usual** Tab witnesses are those that the judge's milling found; each must be small and on
 //! the rim, and only material left on is ever left out (`witness`). A rim wall further off than the gap counts as
 //! an error unless bone, draft, an edge or the tool's radius demonstrably holds it there: there is no class for
@@ -37,13 +41,19 @@ mod params;
 
 mod air;
 mod between;
+mod capability;
 mod columns;
 mod cutter;
+mod draws;
+mod floor;
 mod holes;
 mod measured;
+mod off;
+mod places;
 mod rim;
 mod samples;
 mod seat;
+mod sensitivity;
 mod spread;
 mod step;
 mod surface;
@@ -121,6 +131,8 @@ pub fn inspect(
             fit.as_ref().map(|f| f.threshold_offset_mm_p50),
         ),
         surface: compared.facts,
+        sensitivity: compared.sensitivity,
+        capability: compared.capability,
         fit,
         characteristics: checks.into_iter().map(|c| c.c).collect(),
     };

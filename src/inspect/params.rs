@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::InspectError;
+use super::floor::CapabilityToml;
 
 /// What inspection holds the part against. Made from the pipeline's table `[inspect]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,8 @@ pub struct InspectToml {
     pub measured_points_min: usize,
     /// Fewest of them on the rim.
     pub measured_rim_points_min: usize,
+    /// What a real machine is off by: the table `[inspect.capability]`.
+    pub capability: CapabilityToml,
 }
 
 impl TryFrom<InspectToml> for InspectParams {
@@ -138,11 +141,12 @@ impl TryFrom<InspectToml> for InspectParams {
                 expected: "no less than inspect.tab_witness_count_min",
             });
         }
+        t.capability.check()?;
         Ok(Self { t })
     }
 }
 
-fn within(
+pub(super) fn within(
     key: &'static str,
     value: f64,
     lo: f64,
@@ -191,5 +195,10 @@ pub(super) mod tests {
         assert!(with("free_share_min = 0.60", "free_share_min = 60.0").contains("a share"));
         assert!(with("free_share_min", "free_share_mim").contains("free_share_mim"));
         assert!(with("push_in_mm = 1.0\n", "").contains("push_in_mm"));
+        let sigma = "tool_length_mm_sigma = 0.005";
+        let negative = with(sigma, "tool_length_mm_sigma = -0.005");
+        assert!(negative.contains("inspect.capability.tool_length_mm_sigma is -0.005"), "{negative}");
+        let swapped = with("runout_tir_mm_min = 0.0025", "runout_tir_mm_min = 0.5");
+        assert!(swapped.contains("inspect.capability.runout_tir_mm_max"), "{swapped}");
     }
 }

@@ -10,13 +10,17 @@ use rayon::prelude::*;
 
 use crate::geometry::Bvh;
 use crate::model::{
-    DeviationExtremes, Job, Mesh, Milled, OutOfTolerance, Part, SurfaceInspection, ToolMove, Watch,
+    Capability, DeviationExtremes, Job, Mesh, Milled, OutOfTolerance, Part, Sensitivity, SurfaceInspection,
+    ToolMove, Watch,
 };
 
 use super::between::between;
+use super::capability;
 use super::error::InspectError;
 use super::params::InspectToml;
+use super::places;
 use super::samples::{self, Sample};
+use super::sensitivity;
 use super::spread::{self, Weighted};
 use super::sweep::{Near, Sweep};
 use super::witness::{self, Witnesses};
@@ -52,6 +56,10 @@ pub struct Compared {
     pub facts: SurfaceInspection,
     /// Area beyond tolerance, outside believed witnesses, by the design's samples and by line ends, mm².
     pub out_mm2: [f64; 2],
+    /// What a machine that is a little off does to the part.
+    pub sensitivity: Vec<Sensitivity>,
+    /// The model of what machines make of the program; none where nothing was milled.
+    pub capability: Option<Capability>,
 }
 
 /// Measures.
@@ -70,6 +78,10 @@ pub fn compare(
         if let Some(&value) = e.p_mm.iter().find(|v| !v.is_finite()) {
             return Err(InspectError::NotFinite { what: "line end", index, value });
         }
+    }
+    if let Some(value) = job.expansion_um_per_m_k.filter(|a| !(a.is_finite() && *a > 0.0)) {
+        let (key, expected) = ("expansion_um_per_m_k", "a positive number");
+        return Err(InspectError::Job { key, value, expected });
     }
     let sweep = Sweep::new(&milled.path, job)?;
     watch.note("design to cutters");
@@ -128,6 +140,10 @@ pub fn compare(
         deviation_mm: spread::deviations(pooled),
     };
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
+    watch.note("sensitivity");
+    let places = places::choose(&samples, &near, &witnesses, &sweep);
+    let (sensitivity, slopes) = sensitivity::sensitivity(&sweep, &places, job, tolerance);
+    let capability = capability::capability(&places, &slopes, job, tolerance, &t.capability);
     Ok(Compared {
         samples,
         sample_mm,
@@ -138,6 +154,8 @@ pub fn compare(
         vertex_mm,
         facts,
         out_mm2,
+        sensitivity,
+        capability,
     })
 }
 
@@ -284,5 +302,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             worst: Vec::new(),
         },
         out_mm2: [0.0; 2],
+        sensitivity: Vec::new(),
+        capability: None,
     }
 }

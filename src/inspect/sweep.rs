@@ -1,13 +1,14 @@
 //! Nearest cutter surface to a place, over every move of a path.
 //!
-//! One tree of boxes per tool and tool direction. The bound for a box of tip positions is exact: the body swept by
+//! One tree of boxes per setup, tool and tool direction. The bound for a box of tip positions is exact: the body swept by
 //! a cutter over a box, endless upwards, is the cutter grown sideways by the box and set on its lowest place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nalgebra::Vector3;
 
-use crate::model::{Job, ToolMove};
+use crate::model::{Job, Tool, ToolMove};
 
 use super::cutter::{Cutter, root};
 use super::error::InspectError;
@@ -34,20 +35,29 @@ struct Node {
     count: u32,
 }
 
-struct Group {
-    cutter: Cutter,
+/// Tip at start and end of a move, and its number in the path.
+type Tips = (Vector3<f64>, Vector3<f64>, u32);
+
+/// Moves of one tool, one setup and one tool direction. A copy shares the tree.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) tool: Tool,
+    pub(super) setup: u32,
+    pub(super) cutter: Cutter,
     /// Rows: the tool frame's axes in the part; the third is up the tool.
-    axes: [Vector3<f64>; 3],
+    pub(super) axes: [Vector3<f64>; 3],
+    /// Added to a place after it was turned into the tool's frame, mm; zero but on a machine that is a little off.
+    pub(super) offset: Vector3<f64>,
     /// Tip at start and end in the tool's frame, and number in the path; in tree order.
-    moves: Vec<(Vector3<f64>, Vector3<f64>, u32)>,
-    nodes: Vec<Node>,
+    moves: Arc<[Tips]>,
+    nodes: Arc<[Node]>,
 }
 
 /// Every cutter along every move.
 pub struct Sweep {
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     /// Group and place in it of each move of the path.
-    places: Vec<(u32, u32)>,
+    pub(super) places: Arc<[(u32, u32)]>,
 }
 
 impl Sweep {
@@ -56,7 +66,7 @@ impl Sweep {
     /// # Errors
     /// Numbers that are not finite, tools or programs that the job does not list, tools without a form.
     pub fn new(path: &[ToolMove], job: &Job) -> Result<Self, InspectError> {
-        let mut by_key: BTreeMap<(u32, [i64; 3]), Vec<u32>> = BTreeMap::new();
+        let mut by_key: BTreeMap<(u32, u32, [i64; 3]), Vec<u32>> = BTreeMap::new();
         for (index, m) in path.iter().enumerate() {
             if let Some(&value) = m.from_mm.iter().chain(&m.to_mm).chain(&m.up).find(|v| !v.is_finite()) {
                 return Err(InspectError::NotFinite { what: "move", index, value });
@@ -72,25 +82,25 @@ impl Sweep {
                 return Err(InspectError::ToolAxis { index, program, line: m.line, length });
             }
             // 1e-9: directions equal to within rounding share a tree; the first one's is used for all.
-            let key = (m.tool, m.up.map(|u| (u * 1e9).round() as i64));
+            let key = (m.tool, program.setup, m.up.map(|u| (u * 1e9).round() as i64));
             by_key.entry(key).or_default().push(index as u32);
         }
         let mut groups = Vec::new();
-        let mut places = vec![(0, 0); path.len()];
-        for ((number, _), members) in by_key {
+        let mut places: Vec<(u32, u32)> = vec![(0, 0); path.len()];
+        for ((number, setup, _), members) in by_key {
             let tool = job.tool.iter().find(|t| t.number == number).ok_or(InspectError::NotInJob {
                 index: members[0] as usize,
                 what: "tool",
                 number,
             })?;
             let cutter = Cutter::new(tool).map_err(|why| InspectError::Tool { number, why })?;
-            let group = Group::new(cutter, path, &members);
+            let group = Group::new((tool, setup), cutter, path, &members);
             for (at, m) in group.moves.iter().enumerate() {
                 places[m.2 as usize] = (groups.len() as u32, at as u32);
             }
             groups.push(group);
         }
-        Ok(Self { groups, places })
+        Ok(Self { groups, places: places.into() })
     }
 
     /// Nearest cutter to `p_mm` (part frame) within `reach_mm`. `hint` is a move likely to be near; it changes the
@@ -148,6 +158,12 @@ impl Sweep {
         group.cutter.swept_cutting(&group.seen_by_tool(&Vector3::from(p_mm)), a, b).0
     }
 
+    /// Tool and setup of a move, and the direction up the tool.
+    pub fn made_by(&self, index: u32) -> (&Tool, u32, Vector3<f64>) {
+        let group = &self.groups[self.places[index as usize].0 as usize];
+        (&group.tool, group.setup, group.axes[2])
+    }
+
     /// How fast the distance to this move's cutter grows at `p_mm`, as a vector in the part; and the cutter's
     /// least radius of curvature, mm.
     pub fn gradient(&self, p_mm: [f64; 3], index: u32) -> (Vector3<f64>, f64) {
@@ -163,7 +179,7 @@ impl Sweep {
 }
 
 impl Group {
-    fn new(cutter: Cutter, path: &[ToolMove], members: &[u32]) -> Self {
+    fn new((tool, setup): (&Tool, u32), cutter: Cutter, path: &[ToolMove], members: &[u32]) -> Self {
         let up = Vector3::from(path[members[0] as usize].up).normalize();
         let aside = if up.x.abs() < 0.6 { Vector3::x() } else { Vector3::y() };
         let x = (aside - up * aside.dot(&up)).normalize();
@@ -179,11 +195,12 @@ impl Group {
         let mut nodes = Vec::new();
         let n = moves.len();
         split(&mut moves, 0, n, &mut nodes);
-        Self { cutter, axes, moves, nodes }
+        let (tool, offset) = (tool.clone(), Vector3::zeros());
+        Self { tool, setup, cutter, axes, offset, moves: moves.into(), nodes: nodes.into() }
     }
 
     fn seen_by_tool(&self, p: &Vector3<f64>) -> Vector3<f64> {
-        Vector3::new(self.axes[0].dot(p), self.axes[1].dot(p), self.axes[2].dot(p))
+        Vector3::new(self.axes[0].dot(p), self.axes[1].dot(p), self.axes[2].dot(p)) + self.offset
     }
 
     fn offer(&self, p: &Vector3<f64>, at: usize, best: &mut Near) {

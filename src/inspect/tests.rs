@@ -172,6 +172,7 @@ fn what_cannot_be_measured_is_an_error() {
 }
 
 mod open;
+mod sensitivity;
 
 // ---- fit ----
 

@@ -70,6 +70,7 @@ pub(super) fn job(files: &[&str]) -> Job {
     };
     Job {
         schema: "osteomill.job/1".into(),
+        expansion_um_per_m_k: None,
         program: files.iter().map(|f| entry(f)).collect(),
         stock: BoxPart { min_mm: Point::new([0.0, 0.0, -10.0]), max_mm: Point::new([30.0, 20.0, 0.0]) },
         machine: machine(),

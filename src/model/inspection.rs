@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Verdict};
+use super::sensitivity::{Capability, Sensitivity};
 
 /// Spread of signed deviations, mm; positive is material left on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +185,12 @@ pub struct InspectionFacts {
     pub reasons: Vec<String>,
     /// Milled against design.
     pub surface: SurfaceInspection,
+    /// The same with one thing a little off, all else as programmed; reported, not gated.
+    #[serde(default)]
+    pub sensitivity: Vec<Sensitivity>,
+    /// A model of what a shop makes of the program; reported, not gated.
+    #[serde(default)]
+    pub capability: Option<Capability>,
     /// Milled against bone; absent where there is no bone (`osteomill mill`, `simulate`).
     pub fit: Option<FitInspection>,
     /// Every check with its limits.

@@ -43,6 +43,10 @@ pub struct ChipLoadLimit {
 pub struct Job {
     /// `osteomill.job/1`.
     pub schema: String,
+    /// Linear thermal expansion of the blank about 20 °C, µm per m and K; where the job does not say, nobody tells what
+    /// warmth does to the part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expansion_um_per_m_k: Option<f64>,
     /// Programs in the order they are run; the stock is carried through.
     pub program: Vec<JobProgram>,
     /// The blank, in the part's frame.

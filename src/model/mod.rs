@@ -18,6 +18,7 @@ pub mod nest;
 pub mod placed;
 pub mod plan;
 pub mod review;
+pub mod sensitivity;
 pub mod shop;
 pub mod watch;
 
@@ -37,5 +38,6 @@ pub use nest::*;
 pub use placed::*;
 pub use plan::*;
 pub use review::*;
+pub use sensitivity::*;
 pub use shop::*;
 pub use watch::*;

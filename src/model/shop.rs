@@ -141,6 +141,8 @@ pub struct Material {
     pub density_g_per_cm3: f64,
     /// Young's modulus, GPa.
     pub youngs_modulus_gpa: f64,
+    /// Linear thermal expansion about 20 °C, µm per m and K.
+    pub expansion_um_per_m_k: f64,
     /// `flood`, `dry` or `mist`.
     pub coolant: String,
     /// Roughing.

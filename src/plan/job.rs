@@ -31,6 +31,7 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
         .collect();
     Job {
         schema: "osteomill.job/1".into(),
+        expansion_um_per_m_k: Some(plan.material.expansion_um_per_m_k),
         program,
         stock: plan.stock.clone(),
         machine: plan.machine.clone(),

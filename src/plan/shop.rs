@@ -232,6 +232,7 @@ fn check_material(key: &str, m: &Material) -> Result<(), PlanError> {
     const FILE: &str = "materials.toml";
     positive(FILE, format!("{key}: density_g_per_cm3"), m.density_g_per_cm3)?;
     positive(FILE, format!("{key}: youngs_modulus_gpa"), m.youngs_modulus_gpa)?;
+    positive(FILE, format!("{key}: expansion_um_per_m_k"), m.expansion_um_per_m_k)?;
     if !["flood", "mist", "dry"].contains(&m.coolant.as_str()) {
         return Err(value(FILE, format!("{key}: coolant"), &m.coolant, "flood, mist or dry"));
     }

@@ -56,6 +56,7 @@ fn plan(coolant: &str) -> Plan {
             implant_standard: "ASTM F2026".into(),
             density_g_per_cm3: 1.3,
             youngs_modulus_gpa: 3.6,
+            expansion_um_per_m_k: 47.0,
             coolant: coolant.into(),
             rough: cutting(200.0),
             finish: cutting(200.0),

@@ -7,6 +7,7 @@ use crate::model::{Implant, Inspection, Milled, NestFacts, Plan, Prices, Program
 use super::deviation;
 use super::html::{Figure, figure, marked, operations, pages};
 use super::quotation::quotation;
+use super::sensitivity::off;
 use super::verdict::{CaseVerdict, Number, asks, of_nest, rank};
 
 /// What the chain of `mill` produced.
@@ -120,6 +121,7 @@ pub fn part_html(e: &PartEvidence, verdict: &CaseVerdict) -> String {
                 "programs": programs,
                 "milling": e.milled.map(|m| &m.facts),
                 "inspection": e.inspection.map(|i| &i.facts),
+                "off": e.inspection.and_then(|i| off(&i.facts)),
                 "maps": maps,
             })))
         })

@@ -13,6 +13,7 @@ use super::marks::finding_marks;
 use super::operations::operation_pictures;
 use super::quotation::{Quotation, quotation};
 use super::raster::Picture;
+use super::sensitivity::{Off, off};
 use super::{CaseVerdict, Evidence, deviation, pictures, slices};
 
 /// A picture as the template reads it.
@@ -86,6 +87,7 @@ struct PartPage {
     quotation: Option<Quotation>,
     milling: serde_json::Value,
     inspection: serde_json::Value,
+    off: Option<Off>,
     place: Vec<Figure>,
     slices: Vec<Figure>,
     maps: Vec<Figure>,
@@ -105,6 +107,7 @@ pub(super) fn pages() -> Environment<'static> {
         ("report.html", include_str!("report.html")),
         ("part.html", include_str!("part.html")),
         ("quotation.html", include_str!("quotation.html")),
+        ("sensitivity.html", include_str!("sensitivity.html")),
         ("report.css", include_str!("report.css")),
     ] {
         env.add_template(name, text).expect("the templates are part of the program");
@@ -191,6 +194,7 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         quotation: e.plans.get(n).map(|plan| quotation(plan, milled.map(|m| &m.facts), e.prices)),
         milling: milled.map_or(serde_json::Value::Null, |m| json(&m.facts)),
         inspection: inspection.map_or(serde_json::Value::Null, |i| json(&i.facts)),
+        off: inspection.and_then(|i| off(&i.facts)),
         place: vec![
             figure(
                 "in place, seen from outside along the insertion axis",

@@ -6,7 +6,8 @@
 //!
 //! **Method** The verdict is the worst that any stage asks for. Pictures are drawn on the CPU by a z-buffer; those of the
 //! operations (`operations`) and of the findings (`marks`) have sixteen colours, so that many fit in one file. The
-//! quotation prices what `shop/prices.toml` prices and names the keys that it lacks.
+//! quotation prices what `shop/prices.toml` prices and names the keys that it lacks. What small errors on the machine would do, and
+//! the model of a shop (`sensitivity`), are shown and decide nothing.
 //!
 //! **Guarantees** The same bytes for the same case; no name, date or path in any of it. A missing inspection
 //! cannot be `accept`.
@@ -25,6 +26,7 @@ mod pictures;
 mod quotation;
 mod raster;
 mod section;
+mod sensitivity;
 mod slices;
 mod statement;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use pdf_writer::{Content, Filter, Name, Pdf, Rect, Ref, Str};
 use crate::model::{Mesh, Patient};
 
 use super::raster::Picture;
+use super::sensitivity::short;
 use super::{CaseVerdict, Evidence, pictures};
 
 const PAGE: (f32, f32) = (595.0, 842.0);
@@ -117,6 +118,11 @@ pub fn report_pdf(e: &Evidence, verdict: &CaseVerdict) -> Vec<u8> {
     pen.y -= 6.0;
     for n in &verdict.numbers {
         pen.line(MARGIN, 10.0, b"F", &format!("{}: {}", n.name, n.text()));
+    }
+    for c in e.inspections.iter().flatten().filter_map(|i| i.facts.capability.as_ref()) {
+        for line in wrap(&short(c), 95) {
+            pen.line(MARGIN, 10.0, b"F", &line);
+        }
     }
     pen.y -= 6.0;
     // As many reasons as leave room for the pictures; the rest stand in the HTML report.

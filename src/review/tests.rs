@@ -130,6 +130,7 @@ fn plan(implant: &Implant) -> Plan {
             implant_standard: "ASTM F2026".into(),
             density_g_per_cm3: 1.3,
             youngs_modulus_gpa: 3.6,
+            expansion_um_per_m_k: 47.0,
             coolant: "dry".into(),
             rough: cutting.clone(),
             finish: cutting.clone(),

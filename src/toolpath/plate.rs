@@ -248,6 +248,7 @@ impl Form {
                 implant_standard: "ASTM F2026".into(),
                 density_g_per_cm3: 1.3,
                 youngs_modulus_gpa: 3.6,
+                expansion_um_per_m_k: 47.0,
                 coolant: "dry".into(),
                 rough: cutting(200.0, 0.06, 1.0, 0.4),
                 finish: cutting(200.0, 0.05, 0.05, 0.05),

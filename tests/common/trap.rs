@@ -270,6 +270,8 @@ fn faultless() -> Inspection {
         verdict: Verdict::Accept,
         reasons: Vec::new(),
         surface,
+        sensitivity: Vec::new(),
+        capability: None,
         fit: Some(fit),
         characteristics: Vec::new(),
         findings: Vec::new(),
