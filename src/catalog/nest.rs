@@ -33,6 +33,8 @@ impl Nesting {
         let (post, b) = file.table("post")?;
         let (milling, c) = file.table("milling")?;
         let (inspect, d) = file.table("inspect")?;
+        // Of the inspection's table what the seat is measured by, so that other limits do not make the nest anew.
+        let d = serde_json::json!({ "tolerance_mm": d["tolerance_mm"], "sample_mm": d["sample_mm"] });
         let parameters =
             serde_json::json!({ "toolpath": a, "post": b, "milling": c, "inspect": d, "approved": approved });
         Ok(Self { toolpath, post, milling, inspect, parameters, approved })
