@@ -23,7 +23,7 @@ echo "-- containers: SimpleITK and highdicom write, osteomill reads"
 python tests/peers/containers.py "$program"
 echo "-- meshes: trimesh, lib3mf and pygltflib read"
 mkdir -p "$work/formats"
-OSTEOMILL_FORMATS_OUT="$work/formats" cargo test --quiet --lib formats::
+OSTEOMILL_FORMATS_OUT="$work/formats" cargo test --release --quiet --lib formats::
 python tests/peers/meshes.py "$work/formats"
 if [ -d "$scans" ]; then
     echo "-- pixels: pydicom and SimpleITK on every file of the reader corpus"

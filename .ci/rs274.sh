@@ -1,7 +1,7 @@
 #!/bin/sh
 # Unpacks LinuxCNC's stand-alone interpreter into DIR and prints what to export for the tests that compare with it.
 #
-#   eval "$(.ci/rs274.sh DIR)" && cargo test --test rs274
+#   eval "$(.ci/rs274.sh DIR)" && cargo test --release --test rs274
 #   .ci/rs274.sh DIR PROGRAM.ngc...      also runs the interpreter over these programs; fails if it rejects one
 #
 # Debian 12, no installation: two packages are unpacked, `apt-get update` once before. Fails if anything is missing.

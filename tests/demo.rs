@@ -1,8 +1,7 @@
 //! The phantom through the whole chain: what is known exactly is compared with what was made.
 
-mod common;
-#[path = "common/posts.rs"]
-mod posts;
+use crate::common;
+use crate::common_posts as posts;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -1,9 +1,8 @@
 //! Nothing that names a person leaves the program: every text of the identifying groups is seeded, and every byte of
 //! every output is searched for every seed.
 
-mod common;
-#[path = "common/head.rs"]
-mod head;
+use crate::common;
+use crate::common_head as head;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

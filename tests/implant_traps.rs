@@ -4,8 +4,7 @@
 //! record's own verdict with a faultless inspection in place of the milled part's: what does not come to `accept` here
 //! cannot come to it when the part is milled. `docs/traps.md` has the table, with those of `tests/traps.rs`.
 
-#[path = "common/trap.rs"]
-mod trap;
+use crate::common_trap as trap;
 
 use std::sync::OnceLock;
 

@@ -27,10 +27,10 @@ done
 echo "$count mutated files: done"
 
 # Bone: thin walls at every blur and voxel size; a skull at 0.45 mm.
-once edge cargo test --release --test edge --test edge_skull -- --ignored --nocapture
+once edge cargo test --release --test all edge -- --ignored --nocapture
 
 # Gap and contour against the true edge at 0.5 mm, and what coarser slices cost (docs/slices.md).
-once truth cargo test --release --test implant_truth -- --ignored --nocapture
+once truth cargo test --release --test all implant_truth:: -- --ignored --nocapture
 
 # Faults planted in a program, fifty places of each kind (docs/faults.md). An hour or more on two cores; goes on where it was
 # stopped, as long as the commit is the same.

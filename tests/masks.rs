@@ -1,8 +1,7 @@
 //! Segmentations from elsewhere: on MR, on CT, out of an InVesalius project.
 
-#[path = "common/ball.rs"]
-mod ball;
-mod common;
+use crate::common;
+use crate::common_ball as ball;
 
 use std::fs;
 use std::io::Write;

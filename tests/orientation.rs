@@ -1,7 +1,6 @@
 //! A body with one mark, scanned along rows and columns of every sign: the mark is where it was, in every format.
 
-#[path = "common/head.rs"]
-mod head;
+use crate::common_head as head;
 
 use std::io::Cursor;
 

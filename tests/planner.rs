@@ -1,8 +1,7 @@
 //! What a planner states overrules the rules: seed, region, side, edits of the contour.
 
-mod common;
-#[path = "common/trap.rs"]
-mod trap;
+use crate::common;
+use crate::common_trap as trap;
 
 use std::sync::OnceLock;
 

@@ -2,8 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the golden files.
 
-#[path = "common/posts.rs"]
-mod common;
+use crate::common_posts as common;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The real patient: healed right frontal defect, open frontal sinus, 1.5 mm slices.
 
-mod common;
+use crate::common;
 
 use common::{json, number, osteomill, root, run, scans};
 

@@ -1,6 +1,6 @@
 //! Every JSON file has a JSON Schema under `schemas/`, generated from the types. `UPDATE_SCHEMAS=1` writes them.
 
-mod common;
+use crate::common;
 
 use common::root;
 use osteomill::{cli, model, post, record, store};

@@ -3,8 +3,7 @@
 //! The record takes every finding of the scan from `change` up as `review` (`src/record/verdict.rs`), so a trap is
 //! held by the findings of `read_scan`; `tests/identity.rs` runs one trap through the whole chain.
 
-#[path = "common/head.rs"]
-mod head;
+use crate::common_head as head;
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;

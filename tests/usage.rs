@@ -1,6 +1,6 @@
 //! Wrong usage ends in 1, an unreadable scan in 2, and the message says what to do.
 
-mod common;
+use crate::common;
 
 use common::{osteomill, root, run};
 

@@ -1,7 +1,7 @@
 """Writes docs/bone-edge.md and docs/bone-edge.png from what the edge tests print; the skull's table in the text is that
 of tests/edge_skull.rs and is changed by hand.
 
-    cargo test --release --test edge -- --include-ignored --nocapture --test-threads 1 > edge.log
+    cargo test --release --test all edge:: -- --include-ignored --nocapture --test-threads 1 > edge.log
     python3 benches/peers/bone_edge.py edge.log docs
 """
 

@@ -4,6 +4,7 @@
 //! Judge and accused both use the tree here; cutter geometry, sweeps and offsets of the tool are in neither.
 
 pub mod bvh;
+pub mod crossings;
 pub mod distance;
 pub mod nets;
 pub mod outline;
@@ -12,3 +13,4 @@ pub mod random;
 pub mod visibility;
 
 pub use bvh::{Bvh, Hit, Nearest};
+pub use crossings::crossings;

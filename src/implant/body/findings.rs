@@ -14,6 +14,7 @@ pub(super) struct Measured {
     pub sinus: Option<(f64, [f64; 3])>,
     pub wall: Wall,
     pub watertight: bool,
+    pub crossings: Vec<[f64; 3]>,
     pub dropped_mm2: f64,
     pub holes_left_out: usize,
     pub ears_without_hole: usize,
@@ -51,6 +52,15 @@ pub(super) fn findings(
             Severity::Stop,
             "the implant's mesh is not closed and two-manifold: report this case, do not mill it",
         ));
+    }
+    if let Some(&place) = m.crossings.first() {
+        let message = format!(
+            "{} edges of the implant's mesh pass through another facet; volume and deviation mean nothing there: look at the \
+             place, and correct the mesh where it is more than a fold of the net",
+            m.crossings.len()
+        );
+        let finding = Finding::new("facets-cross", Severity::Review, message);
+        say(finding.measured(m.crossings.len() as f64, 0.0, "edges").at(lps(place)));
     }
     match m.thickness {
         Some((mm, place)) if mm < t.thickness_mm_min - SLACK_MM => say(Finding::new(

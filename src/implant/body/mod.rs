@@ -22,8 +22,8 @@
 //!
 //! **Limits** The facets are chords, up to 4 µm inside a round edge where `refine` could split them. Mouths of
 //! screw holes are sharp inside. No split into pieces. The marking is strokes on a face, not a groove in the mesh. The bone surface is taken as true. Ears and their tilted screw holes ask for
-//! indexed setups, which the plan does not make: the review stops an onlay. Under an ear the corner to the plate is
-//! as narrow as the gap lets it be, and facets of 0.05 mm may fold over each other there.
+//! indexed setups. Under an ear the corner to the plate is as narrow as the gap lets it be, and facets of 0.05 mm may fold
+//! over each other there: edges that pass through a facet are counted, and a person looks at them (`facets-cross`).
 
 mod axis;
 mod chart;
@@ -311,6 +311,7 @@ pub fn design_given(
         sinus: measure::lumen_distance(&body, lumen.as_ref(), SINUS_TOLD_MM),
         wall: measure::wall(&fields, &body, &bone, t.gap_mm, t.excess_gap_mm_review),
         watertight: mesh.is_closed_two_manifold(),
+        crossings: crate::geometry::crossings(&mesh),
         dropped_mm2,
         holes_left_out,
         ears_without_hole,

@@ -374,7 +374,7 @@ pub(super) mod tests {
         let titanium = include_str!("params-titanium.toml");
         for (changes, says) in [
             (&[("type", "\"onlay\""), ("fixation", "\"plates\"")][..], "an onlay is held by its ears"),
-            (&[("ear_length_mm", "6.0")], "implant.ear_length_mm is 6, but must lie between 8.5 and 15"),
+            (&[("ear_length_mm", "6.0")], "implant.ear_length_mm is 6, but must lie between 9 and 15"),
             (&[("countersink_mm", "4.0")], "implant.countersink_mm is 4, but must lie between 2.1 and 3.0"),
             (&[("plate_reach_mm", "9.0")], "implant.plate_reach_mm is 9, but must lie between 9.5 and 30"),
             (&[("fixation_sites_min", "2")], "implant.fixation_sites_min is 2"),

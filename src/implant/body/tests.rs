@@ -12,6 +12,7 @@ use nalgebra::{Rotation3, Vector3};
 
 use super::params::tests::peek_with;
 use super::*;
+use crate::geometry::crossings;
 use crate::geometry::nets::{Nudge, surface_net};
 use crate::model::{Cell, Cutting, DefectFacts, Grid, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry};
 
@@ -303,33 +304,6 @@ fn no_wall_facet_is_hidden_from_the_bone_side() {
 fn no_two_facets_cross() {
     let implant = plain();
     assert_eq!(crossings(&implant.mesh), Vec::<[f64; 3]>::new());
-}
-
-/// Places of edges that pass through a facet they share no corner with.
-fn crossings(mesh: &Mesh<Part>) -> Vec<[f64; 3]> {
-    let tree = Bvh::new(mesh);
-    let mut places = Vec::new();
-    for t in &mesh.triangles {
-        for k in 0..3 {
-            let (a, b) = (t[k], t[(k + 1) % 3]);
-            if a > b {
-                continue;
-            }
-            let (p, q) = (Vector3::from(mesh.vertices[a as usize]), Vector3::from(mesh.vertices[b as usize]));
-            let met = tree.hits(p.into(), (q - p).into(), 0.0, 1.0).iter().any(|h| {
-                // From one side to the other: facets about a hole are pieces of one plane, and an edge in it meets
-                // its neighbours by rounding alone.
-                let [corner, ..] = mesh.corners(h.triangle);
-                let off = |at: Vector3<f64>| (at - corner).dot(&mesh.normal(h.triangle));
-                let through = off(p) * off(q) < 0.0 && off(p).abs().min(off(q).abs()) > 1e-9;
-                through && mesh.triangles[h.triangle].iter().all(|v| *v != a && *v != b)
-            });
-            if met {
-                places.push((0.5 * (p + q)).into());
-            }
-        }
-    }
-    places
 }
 
 #[test]

@@ -31,8 +31,11 @@ fn it_is_one_closed_body_with_a_handle_for_each_screw() {
     assert_eq!(implant.mesh.euler_number(), 2 - 2 * implant.holes.len() as i64);
     assert_eq!(implant.mesh.pieces().len(), 1);
     // Known: under an ear, where the corner to the plate is narrower than the net, refined facets of 0.05 mm fold over
-    // each other in two places. The review stops an onlay.
-    assert!(crossings(&implant.mesh).len() <= 8, "{:?}", crossings(&implant.mesh));
+    // each other. Few, within a net's width of each other and of the plate's corner; a person is told of every one.
+    let folds = crossings(&implant.mesh);
+    assert!(folds.len() <= 40, "{folds:?}");
+    let told = implant.facts.findings.iter().find(|f| f.id == "facets-cross");
+    assert_eq!(told.and_then(|f| f.measured), (!folds.is_empty()).then_some(folds.len() as f64));
 }
 
 #[test]
@@ -46,9 +49,10 @@ fn ears_lie_on_sound_bone_and_nowhere_in_it() {
     assert!(least > CLEARANCE_MM - 0.03 && least < CLEARANCE_MM + 0.1, "{least}");
     for s in &implant.facts.fixation.sites {
         let p = tilt().inverse() * s.bone_lps_mm.v();
-        // Beyond the hole's edge by the ear's 6.5 mm less half a millimetre of gap; on the outer table.
+        // Beyond the hole's edge by the ear's 9.5 mm less half its 7 mm of width and half a millimetre of gap; on the
+        // outer table.
         let beyond_mm = OUTER_MM * ((p.x.hypot(p.y) / OUTER_MM).asin() - (HOLE_MM / OUTER_MM).asin());
-        assert!((beyond_mm - 6.0).abs() < 0.4 && (p.norm() - OUTER_MM).abs() < 0.05, "{beyond_mm}");
+        assert!((beyond_mm - 5.5).abs() < 0.4 && (p.norm() - OUTER_MM).abs() < 0.05, "{beyond_mm}");
         assert!(s.implant_lps_mm.is_none() && (s.implant_thickness_mm - 1.0).abs() < 1e-12);
         // 1 + 0.2 + 5 − 1.
         assert_eq!((s.screw_mm, s.implant_screw_mm), (5.0, None));
