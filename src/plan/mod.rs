@@ -7,19 +7,20 @@
 //! (work +z = part −z) and cuts the rim wall; the blank is turned over about part x; `op20` looks at the outer side.
 //! Both work offsets lie on the axis of the Ø8 pin, on the blank's top face, so that x and y of the work zero stay where
 //! they are on the machine. The pins lie on the turning axis and differ in diameter: end for end the blank does not seat.
-//! Tabs sit at the outer end of the rim wall, spread evenly, where the rim is most nearly level and straight. Holes that
-//! stand aslant are drilled where the machine has rotary axes: the clamping of the outer side is turned, hole axis to
-//! spindle, in a program of its own per direction (`op21` …).
+//! Tabs sit at the outer end of the rim wall, as thick as material and force ask (`tabs`), off screws, text and brow (`sites`).
+//! Finishing balls are chosen by what they bend (`tools`), the order of work by what the plate bends (`layout`). Every facet is
+//! looked at along 2,000 directions (`visible`). Holes that stand aslant are drilled where the machine has rotary axes: the
+//! clamping of the outer side is turned, hole axis to spindle, in a program of its own per direction (`op21` …).
 //!
-//! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here the part
-//! stays on its tabs in the frame; `review` computes what that bends and says when a nest is needed.
+//! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here it does where
+//! the plate would bend too far on its tabs; `review` holds what comes out against its own limit.
 //!
 //! **Guarantees** The blank holds the part with the margins asked for; tabs lie on the rim, no further apart than the
 //! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
 //! the tools need above it lie within the machine's travels. Same bytes on any thread count.
 //!
 //! **Limits** Two clampings; indexed setups drill, they do not mill. A tab in the way of a tilted drill is found by the
-//! judge, not here. A blank that is not turned over seats too: the sheet has the operator look.
+//! judge, not here. A blank that is not turned over seats too, as any does on two pins: the sheet has the operator look.
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;

@@ -1,8 +1,8 @@
 //! Where the bridges between part and frame go, and how thick they are.
 //!
 //! **Section** All tabs together bend by `L³/(E·w·t³·n)` per newton, a plate on them gives way by three times that where it
-//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ = `plate_bend_um_max`:
-//! `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
+//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, four fifths of
+//! `plate_bend_um_max` since a low wall leaves some tab thinner: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
 //! `t = √(6·F·L / (w·σ_y))`. The larger counts, within `tab_thickness_mm_min` and `tab_thickness_mm`; where the thickest is not enough
 //! there are more tabs.
 //!
@@ -23,6 +23,8 @@ const FREE_BELOW_MM: f64 = 0.2;
 
 /// Of the rim that tabs and the fillets beside them may cover: beyond it hardly any rim is milled between them.
 const SHARE_MAX: f64 = 0.75;
+/// Tabs take this share of what the plate may give way.
+const OF_LIMIT: f64 = 0.8;
 /// Cost of a place where no tab may stand: above any sum of other costs, which are millimetres.
 const FORBIDDEN: f64 = 1e4;
 
@@ -51,7 +53,7 @@ impl Load {
     fn thickness_mm(&self, count: usize, p: &PlanToml) -> f64 {
         let (l, w) = (p.lane_mm, p.tab_width_mm);
         let stiff = 3.0 * self.force_n * l.powi(3)
-            / (self.youngs_modulus_gpa * 1e3 * w * count as f64 * p.plate_bend_um_max * 1e-3);
+            / (self.youngs_modulus_gpa * 1e3 * w * count as f64 * OF_LIMIT * p.plate_bend_um_max * 1e-3);
         let strong = 6.0 * self.force_n * l / (w * self.yield_n_per_mm2);
         stiff.cbrt().max(strong.sqrt())
     }

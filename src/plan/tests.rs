@@ -370,7 +370,7 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
     let force = |role: &str| crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008);
     let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.010)).cbrt();
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010)).cbrt();
     assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
     // A lighter skin pushes less, and less tab holds it.
     let (light, _) = thick(&with(&peek_params(), |p| {
