@@ -96,7 +96,7 @@ fn look<F: Frame>(tree: &Bvh<F>, places: &Places, axis: Vector3<f64>) -> View {
 }
 
 /// Evenly over the half sphere with z ≥ 0; the first is +z itself.
-pub(super) fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
+pub fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
     let golden = std::f64::consts::PI * (3.0 - 5f64.sqrt());
     std::iter::once(Vector3::z())
         .chain((0..count).map(|k| {

@@ -162,6 +162,25 @@ pub struct Visibility {
     pub best_unseen_mm2: f64,
     /// Its angle to the axis taken, degrees.
     pub best_deg: f64,
+    /// Tilted poses that would reach what is unseen; none on a machine without rotary axes.
+    pub cover: Vec<Cover>,
+    /// What no pose of the machine reaches, mm².
+    pub uncovered_mm2: f64,
+}
+
+/// A tilted pose, and what it would reach of the surface that neither side sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cover {
+    /// The setup whose clamping it keeps.
+    pub clamping: u32,
+    /// Angle of each of the machine's rotary axes, degrees.
+    pub rotary_deg: Vec<f64>,
+    /// From the clamping's own spindle direction, degrees.
+    pub tilt_deg: f64,
+    /// How many facets it is the first to reach.
+    pub facets: usize,
+    /// Their area, mm².
+    pub area_mm2: f64,
 }
 
 /// A block under the part, milled in place to the part's inner side.

@@ -24,6 +24,7 @@
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;
+mod cover;
 mod index;
 mod job;
 mod kinematics;

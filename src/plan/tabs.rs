@@ -2,9 +2,10 @@
 //!
 //! **Section** All tabs together bend by `L³/(E·w·t³·n)` per newton, a plate on them gives way by three times that where it
 //! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, four fifths of
-//! `plate_bend_um_max` since a low wall leaves some tab thinner: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
+//! `plate_bend_um_max`: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
 //! `t = √(6·F·L / (w·σ_y))`. The larger counts, within `tab_thickness_mm_min` and `tab_thickness_mm`; where the thickest is not enough
-//! there are more tabs.
+//! there are more tabs. Where the rim has less wall a tab covers the inner edge, which is dressed by hand: a thinner one would not
+//! hold.
 //!
 //! **Places** Evenly along the rim, each moved a little to where it is level and straight. Where that meets a screw, the
 //! marking or the brow, the spacing gives way between half and the whole pitch asked for (the cheapest round trip over the
@@ -141,7 +142,7 @@ pub(super) fn place(
         );
         findings.push(Finding::new("tab-site", Severity::Change, message).measured(met as f64, 0.0, "tabs"));
     }
-    places.into_iter().map(|k| tab(&shape.rim[k], &seats[k], thick_mm, p, findings)).collect()
+    places.into_iter().map(|k| tab(&shape.rim[k], &seats[k], thick_mm, findings)).collect()
 }
 
 /// Evenly, each moved by `play` places at most to the cheapest; the phase whose dearest place is cheapest.
@@ -225,26 +226,24 @@ fn seat(rim: &[RimPlace], k: usize, half: usize, thick_mm: f64, p: &PlanToml) ->
     Seat { z_max_mm, wall_mm, cost }
 }
 
-fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, p: &PlanToml, findings: &mut Vec<Finding>) -> Tab {
-    let thickness_mm = seat.wall_mm.clamp(p.tab_thickness_mm_min, thick_mm);
-    let z_min_mm = seat.z_max_mm - thickness_mm;
+fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, findings: &mut Vec<Finding>) -> Tab {
+    let z_min_mm = seat.z_max_mm - thick_mm;
     let (x, y) = (place.xy_mm[0], place.xy_mm[1]);
-    if seat.wall_mm < p.tab_thickness_mm_min {
-        findings.push(
-            Finding::new(
-                "tab-below-wall",
-                Severity::Change,
-                format!(
-                    "the tab at part x {x:.1}, y {y:.1} finds {:.2} mm of rim wall and is {thickness_mm:.2} mm thick, so it \
-                     covers the inner edge there; that edge is dressed by hand when the tab is cut off",
-                    seat.wall_mm
-                ),
-            )
-            .measured(seat.wall_mm, p.tab_thickness_mm_min, "mm"),
+    // Micrometres of rounding are no lack of wall.
+    if seat.wall_mm < thick_mm - 1e-6 {
+        let message = format!(
+            "the tab at part x {x:.1}, y {y:.1} finds {:.2} mm of rim wall and must be {thick_mm:.2} mm thick to hold, so it covers \
+             the inner edge there; that edge is dressed by hand when the tab is cut off",
+            seat.wall_mm
         );
+        findings.push(Finding::new("tab-below-wall", Severity::Change, message).measured(
+            seat.wall_mm,
+            thick_mm,
+            "mm",
+        ));
     }
     Tab {
-        centre: Point::new([x, y, seat.z_max_mm - thickness_mm / 2.0]),
+        centre: Point::new([x, y, seat.z_max_mm - thick_mm / 2.0]),
         outward_xy: place.outward,
         width_mm: p.tab_width_mm,
         z_min_mm,

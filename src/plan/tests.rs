@@ -310,6 +310,11 @@ fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
 
 /// A flat plate, 60 mm wide and 6 thick, with a round bowl of this radius, 2 mm deep, in its upper face.
 fn dimpled_plate(bowl_mm: f64) -> Implant {
+    turned_plate(bowl_mm, &[(29.7, 0.0)])
+}
+
+/// The same with a wall over these radii and heights, downwards.
+fn turned_plate(bowl_mm: f64, wall: &[(f64, f64)]) -> Implant {
     let mut part = dome_plate(30.0, 30.0, 3000.0, 6.0, "peek");
     const RINGS: usize = 120;
     const SPOKES: usize = 180;
@@ -326,18 +331,19 @@ fn dimpled_plate(bowl_mm: f64) -> Implant {
         let r = 30.0 * k as f64 / RINGS as f64;
         ring(&mut v, r, 6.0 - depth(r));
     }
-    ring(&mut v, 29.7, 0.0);
+    wall.iter().for_each(|&(r, z)| ring(&mut v, r, z));
     v.push([0.0; 3]);
+    let rings = RINGS + wall.len() - 1;
     let at = |k: usize, s: usize| (1 + k * SPOKES + s % SPOKES) as u32;
     let last = v.len() as u32 - 1;
     let mut t = Vec::new();
     for s in 0..SPOKES {
         t.push([0, at(0, s), at(0, s + 1)]);
-        for k in 0..RINGS {
+        for k in 0..rings {
             t.push([at(k, s), at(k + 1, s), at(k + 1, s + 1)]);
             t.push([at(k, s), at(k + 1, s + 1), at(k, s + 1)]);
         }
-        t.push([last, at(RINGS, s + 1), at(RINGS, s)]);
+        t.push([last, at(rings, s + 1), at(rings, s)]);
     }
     let mesh = Mesh::<Part>::new(v, t);
     let c = mesh.centroid_mm();
@@ -474,6 +480,37 @@ fn a_plate_between_spheres_is_seen_whole_and_its_numbers_are_those_of_the_formul
     assert_eq!(v.stock_height_mm, plan.blank.size_mm[2]);
     assert!(v.reach_mm > 4.0 && v.reach_mm < v.stock_height_mm, "{v:?}");
     assert!(plan.findings.iter().any(|f| f.id == "visibility"));
+}
+
+#[test]
+fn a_waist_is_covered_by_tilted_poses_where_the_machine_has_them() {
+    // From 30 mm in to 29 at half height and out again: neither side looks into it.
+    let wall: Vec<(f64, f64)> =
+        (1..=24).map(|k| 6.0 - 0.25 * f64::from(k)).map(|z| (29.0 + (z - 3.0).abs() / 3.0, z)).collect();
+    let part = turned_plate(7.0, &wall);
+    let shop = shipped_shop().unwrap();
+    let look = |machine: &str| {
+        let params = with(&peek_params(), |p| {
+            p.machine = machine.into();
+            p.order = Order::TwoSetups;
+        });
+        plan_part(&part, &shop, &params).unwrap().visibility.unwrap()
+    };
+    let three = look("vertical-mill");
+    // Two cones of 30 and 29 mm, 3 mm high.
+    let cones = 2.0 * std::f64::consts::PI * 59.0 * 10f64.sqrt();
+    assert!((three.unseen_mm2 / cones - 1.0).abs() < 0.05, "{three:?} {cones}");
+    assert!(three.cover.is_empty() && three.uncovered_mm2 == three.unseen_mm2);
+    let five = look("trunnion-mill");
+    assert_eq!(five.unseen_mm2, three.unseen_mm2);
+    let covered: f64 = five.cover.iter().map(|c| c.area_mm2).sum();
+    assert!((covered + five.uncovered_mm2 - five.unseen_mm2).abs() < 1e-6);
+    // The ball of 1.5 mm stays 0.48 mm from the crease, a sixth of either cone, and a facet more.
+    assert!(five.uncovered_mm2 < 0.3 * five.unseen_mm2, "{five:?}");
+    assert!(five.cover.len() >= 3, "a ring is not seen from two poses");
+    for c in &five.cover {
+        assert!(c.tilt_deg > 5.0 && c.tilt_deg < 79.0 && c.rotary_deg.len() == 2 && c.facets > 0, "{c:?}");
+    }
 }
 
 #[test]

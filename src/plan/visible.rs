@@ -17,7 +17,7 @@ use crate::model::{Finding, Implant, Part, Plan, Severity, Visibility};
 
 use rayon::prelude::*;
 
-use super::Shape;
+use super::{Shape, cover};
 
 /// Directions over half the sphere; both ends of each look.
 const DIRECTIONS: usize = 2000;
@@ -27,6 +27,8 @@ const OFF_MM: f64 = 0.02;
 const INTO_MM: f64 = 0.02;
 /// The faces end so far inside the outline, mm: beyond are edges and the rim.
 const RIM_MM: f64 = 3.0;
+/// Less unseen than this is facets' noise, mm²: as the review's limit.
+const COVER_FROM_MM2: f64 = 0.5;
 /// Slope of the faces' steepest: of their area this share is steeper.
 const STEEPER_SHARE: f64 = 0.01;
 
@@ -66,7 +68,10 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
         reach_mm,
         best_unseen_mm2,
         best_deg: best.axis[2].clamp(-1.0, 1.0).acos().to_degrees(),
+        cover: Vec::new(),
+        uncovered_mm2: unseen_mm2,
     };
+    let found = if unseen_mm2 > COVER_FROM_MM2 { covered(shape, plan, &facets, found) } else { found };
     let kept = if implant.facts.kind == "given" { "the axis that sees most" } else { "the insertion axis" };
     let message = format!(
         "{:.3} % of the surface is seen from the two sides along {kept}, {:.2} mm2 from neither; the rim's ball does not rest on \
@@ -87,6 +92,33 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
         Finding::new("visibility", Severity::Note, message).measured(found.unseen_mm2, 0.0, "mm2"),
     );
     plan.visibility = Some(found);
+}
+
+/// Looks for tilted poses and says what they would reach.
+fn covered(shape: &Shape, plan: &mut Plan, facets: &[Seen], found: Visibility) -> Visibility {
+    let unseen: Vec<usize> = (0..facets.len()).filter(|&t| !facets[t].seen).collect();
+    let (cover, uncovered_mm2) = cover::cover(shape, plan, &unseen);
+    let poses = cover.iter().map(|c| {
+        let words = plan.machine.rotary.iter().zip(&c.rotary_deg).map(|(a, deg)| format!("{:?}{deg:.3}", a.letter));
+        format!("{} in op{} ({:.1} mm2)", words.collect::<Vec<_>>().join(" "), c.clamping, c.area_mm2)
+    });
+    let message = if cover.is_empty() {
+        format!(
+            "{:.1} mm2 are seen from neither side and no tilted pose of the machine reaches them{}",
+            found.unseen_mm2,
+            if plan.machine.rotary.is_empty() { ": it has no rotary axes" } else { "" }
+        )
+    } else {
+        format!(
+            "of {:.1} mm2 seen from neither side tilted poses would reach all but {uncovered_mm2:.1}: {}; no passes are made in \
+             them, mill these places by a program of your own",
+            found.unseen_mm2,
+            poses.collect::<Vec<_>>().join("; ")
+        )
+    };
+    plan.findings
+        .push(Finding::new("indexed-cover", Severity::Note, message).measured(uncovered_mm2, 0.0, "mm2"));
+    Visibility { cover, uncovered_mm2, ..found }
 }
 
 fn along_axis(tree: &Bvh<Part>, shape: &Shape, ball_mm: f64) -> Vec<Seen> {
