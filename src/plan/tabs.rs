@@ -142,7 +142,7 @@ pub(super) fn place(
         );
         findings.push(Finding::new("tab-site", Severity::Change, message).measured(met as f64, 0.0, "tabs"));
     }
-    places.into_iter().map(|k| tab(&shape.rim[k], &seats[k], thick_mm, findings)).collect()
+    places.into_iter().map(|k| tab(&shape.rim[k], &seats[k], thick_mm, p.tab_width_mm, findings)).collect()
 }
 
 /// Evenly, each moved by `play` places at most to the cheapest; the phase whose dearest place is cheapest.
@@ -170,11 +170,13 @@ fn evenly(seats: &[Seat], count: usize, play: usize) -> Vec<usize> {
 fn round_trip(seats: &[Seat], count: usize, least: usize, most: usize) -> Option<Vec<usize>> {
     let n = seats.len();
     let open = |k: usize| seats[k % n].cost < FORBIDDEN;
+    // The fourth power: one bad place is worse than several middling ones.
+    let dear = |k: usize| seats[k % n].cost.powi(4);
     let mut best: Option<(f64, Vec<usize>)> = None;
     for start in (0..most.min(n)).filter(|&s| open(s)) {
         // Cost of `t` tabs of which the last stands `i` places after the start, and where the one before stood.
         let mut at = vec![(f64::INFINITY, 0usize); n];
-        at[0] = (seats[start].cost, 0);
+        at[0] = (dear(start), 0);
         let mut steps = vec![at];
         for _ in 1..count {
             let last = steps.last().expect("one is there");
@@ -183,7 +185,7 @@ fn round_trip(seats: &[Seat], count: usize, least: usize, most: usize) -> Option
                 let from = i.saturating_sub(most)..(i + 1).saturating_sub(least);
                 let cheapest = from.map(|j| (last[j].0, j)).min_by(|a, b| a.0.total_cmp(&b.0));
                 if let Some((cost, j)) = cheapest.filter(|c| c.0.is_finite()) {
-                    *cell = (cost + seats[(start + i) % n].cost, j);
+                    *cell = (cost + dear(start + i), j);
                 }
             }
             steps.push(next);
@@ -226,7 +228,7 @@ fn seat(rim: &[RimPlace], k: usize, half: usize, thick_mm: f64, p: &PlanToml) ->
     Seat { z_max_mm, wall_mm, cost }
 }
 
-fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, findings: &mut Vec<Finding>) -> Tab {
+fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, width_mm: f64, findings: &mut Vec<Finding>) -> Tab {
     let z_min_mm = seat.z_max_mm - thick_mm;
     let (x, y) = (place.xy_mm[0], place.xy_mm[1]);
     // Micrometres of rounding are no lack of wall.
@@ -245,7 +247,7 @@ fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, findings: &mut Vec<Finding>
     Tab {
         centre: Point::new([x, y, seat.z_max_mm - thick_mm / 2.0]),
         outward_xy: place.outward,
-        width_mm: p.tab_width_mm,
+        width_mm,
         z_min_mm,
         z_max_mm: seat.z_max_mm,
     }
