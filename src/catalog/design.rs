@@ -135,7 +135,7 @@ struct GivenReviewStage((ReviewParams, Value));
 
 impl Work for GivenReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const NEEDS: &'static [&'static str] = &["implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -238,7 +238,7 @@ struct GivenRecordStage {
 
 impl Work for GivenRecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] =
         &["implant", "plan", "review", "post", "nest", "milling", "inspect"];
     type Out = CaseVerdict;

@@ -24,14 +24,36 @@ pub struct PlanStage {
 impl PlanStage {
     pub fn new(file: &PipelineFile) -> Result<Self, CatalogError> {
         let (params, table) = file.table("plan")?;
+        skin_agrees(file, &table)?;
         let parameters = serde_json::json!({ "plan": table, "shop": file.shop });
         Ok(Self { params, parameters, shop: file.shop.clone() })
     }
 }
 
+/// What the plan takes the finishing balls to meet is what the toolpath leaves for them.
+fn skin_agrees(file: &PipelineFile, plan: &Value) -> Result<(), CatalogError> {
+    let (_, toolpath) = file.table::<ToolpathParams>("toolpath")?;
+    let number = |of: &Value, key: &str| of[key].as_f64().unwrap_or(f64::NAN);
+    let (planned, allowance, scallop) = (
+        number(plan, "finish_skin_mm"),
+        number(&toolpath, "semi_allowance_mm"),
+        number(&toolpath, "semi_scallop_mm"),
+    );
+    // Decimal sums are not exact in binary.
+    if (planned - allowance - scallop).abs() < 1e-9 {
+        return Ok(());
+    }
+    let reason = format!(
+        "finish_skin_mm is {planned}, but the toolpath leaves semi_allowance_mm {allowance} + semi_scallop_mm {scallop} = {:.4}: the \
+         plan computes what tool and plate bend from it; set it to that",
+        allowance + scallop
+    );
+    Err(CatalogError::Table { table: "plan", reason })
+}
+
 impl Work for PlanStage {
     const ID: &'static str = "plan";
-    const REVISION: u32 = 5;
+    const REVISION: u32 = 6;
     const NEEDS: &'static [&'static str] = &["implant"];
     type Out = Vec<Plan>;
     fn parameters(&self) -> Value {
@@ -60,7 +82,7 @@ impl ReviewStage {
 
 impl Work for ReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface", "reconstruction", "implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -98,7 +120,7 @@ impl ToolpathStage {
 
 impl Work for ToolpathStage {
     const ID: &'static str = "toolpath";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Vec<Operation>>;
     fn parameters(&self) -> Value {

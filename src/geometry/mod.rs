@@ -1,10 +1,12 @@
 //! Algorithms that two rooms need: nearest triangle and rays on a mesh, exact distance transforms,
-//! surface nets of a field.
+//! surface nets of a field; how tool and plate bend (accused only).
 //!
 //! Judge and accused both use the tree here; cutter geometry, sweeps and offsets of the tool are in neither.
 
+pub mod bending;
 pub mod bvh;
 pub mod crossings;
+pub mod depth;
 pub mod distance;
 pub mod nets;
 pub mod outline;

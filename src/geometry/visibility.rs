@@ -96,7 +96,7 @@ fn look<F: Frame>(tree: &Bvh<F>, places: &Places, axis: Vector3<f64>) -> View {
 }
 
 /// Evenly over the half sphere with z ≥ 0; the first is +z itself.
-fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
+pub fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
     let golden = std::f64::consts::PI * (3.0 - 5f64.sqrt());
     std::iter::once(Vector3::z())
         .chain((0..count).map(|k| {
@@ -131,12 +131,12 @@ pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::Part;
 
     /// A bar 4 mm wide along `x`, an L in the plane of y and z, its inner corner undercut from ±y and ±z alike.
-    fn hook() -> Mesh<Part> {
+    pub fn hook() -> Mesh<Part> {
         // A C: open to +y. Seen whole along x alone.
         let profile: [[f64; 2]; 8] = [
             [0.0, 0.0],

@@ -234,3 +234,10 @@ pub struct ImplantFacts {
     /// Findings.
     pub findings: Vec<Finding>,
 }
+
+impl ImplantFacts {
+    /// What bends as a plate of this shadow, mm: the thinnest wall of an implant, the mean of a part that is no plate.
+    pub fn plate_mm(&self, shadow_mm2: f64) -> f64 {
+        if self.kind == "given" { self.volume_mm3 / shadow_mm2 } else { self.thickness_mm_min }
+    }
+}

@@ -129,10 +129,58 @@ pub struct Plan {
     pub rough_allowance_mm: f64,
     /// Cusp height finishing aims at, mm.
     pub scallop_mm: f64,
+    /// What semi-finishing leaves for the finishing balls at most, mm.
+    pub finish_skin_mm: f64,
+    /// What is seen of the part along the axis it is milled on.
+    pub visibility: Option<Visibility>,
     /// What the inner side rests on while the outer side is finished.
     pub nest: Option<Box<Nest>>,
     /// Findings of planning.
     pub findings: Vec<Finding>,
+}
+
+/// What is seen of the part along the axis it is milled on, and along every other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Visibility {
+    /// Directions that were tried, over half the sphere; each looks both ways.
+    pub directions: usize,
+    /// Share of the surface seen from the two sides.
+    pub seen_share: f64,
+    /// Seen from neither side by a line, mm²; walls upright within the mesh's own roughness count as seen.
+    pub unseen_mm2: f64,
+    /// Of it, what no direction sees at all, mm².
+    pub hidden_mm2: f64,
+    /// Seen by a line but no place for the finishing ball from either side, mm².
+    pub narrow_mm2: f64,
+    /// Steepest facet of the two faces to the axis, rim walls left out, degrees (99th percentile by area).
+    pub slope_deg_max: f64,
+    /// The blank along the axis, mm.
+    pub stock_height_mm: f64,
+    /// Deepest that a tool's tip goes below the blank's face, mm.
+    pub reach_mm: f64,
+    /// The best other axis: what is unseen along it, mm².
+    pub best_unseen_mm2: f64,
+    /// Its angle to the axis taken, degrees.
+    pub best_deg: f64,
+    /// Tilted poses that would reach what is unseen; none on a machine without rotary axes.
+    pub cover: Vec<Cover>,
+    /// What no pose of the machine reaches, mm².
+    pub uncovered_mm2: f64,
+}
+
+/// A tilted pose, and what it would reach of the surface that neither side sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cover {
+    /// The setup whose clamping it keeps.
+    pub clamping: u32,
+    /// Angle of each of the machine's rotary axes, degrees.
+    pub rotary_deg: Vec<f64>,
+    /// From the clamping's own spindle direction, degrees.
+    pub tilt_deg: f64,
+    /// How many facets it is the first to reach.
+    pub facets: usize,
+    /// Their area, mm².
+    pub area_mm2: f64,
 }
 
 /// A block under the part, milled in place to the part's inner side.

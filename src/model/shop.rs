@@ -129,6 +129,18 @@ pub struct Cutting {
     pub width_over_diameter: f64,
 }
 
+/// How hard a material is to cut: `F = kc11·b·h^(1 − mc)` for a chip `b` wide and `h` thick, mm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kienzle {
+    /// Force on a chip of 1 mm by 1 mm, N/mm².
+    pub kc11_n_per_mm2: f64,
+    /// How much thinner chips resist more.
+    pub mc: f64,
+    /// Force along the surface's normal over the cutting force.
+    pub normal_share: f64,
+}
+
 /// A material as the shop buys and cuts it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -141,10 +153,14 @@ pub struct Material {
     pub density_g_per_cm3: f64,
     /// Young's modulus, GPa.
     pub youngs_modulus_gpa: f64,
+    /// Tensile yield strength, N/mm².
+    pub yield_n_per_mm2: f64,
     /// Linear thermal expansion about 20 °C, µm per m and K.
     pub expansion_um_per_m_k: f64,
     /// `flood`, `dry` or `mist`.
     pub coolant: String,
+    /// Cutting force.
+    pub kienzle: Kienzle,
     /// Roughing.
     pub rough: Cutting,
     /// Finishing.

@@ -7,31 +7,36 @@
 //! (work +z = part −z) and cuts the rim wall; the blank is turned over about part x; `op20` looks at the outer side.
 //! Both work offsets lie on the axis of the Ø8 pin, on the blank's top face, so that x and y of the work zero stay where
 //! they are on the machine. The pins lie on the turning axis and differ in diameter: end for end the blank does not seat.
-//! Tabs sit at the outer end of the rim wall, spread evenly, where the rim is most nearly level and straight. Holes that
-//! stand aslant are drilled where the machine has rotary axes: the clamping of the outer side is turned, hole axis to
-//! spindle, in a program of its own per direction (`op21` …).
+//! Tabs sit at the outer end of the rim wall, as thick as material and force ask (`tabs`), off screws, text and brow (`sites`).
+//! Finishing balls are chosen by what they bend (`tools`), the order of work by what the plate bends (`layout`). Every facet is
+//! looked at along 2,000 directions (`visible`). Holes that stand aslant are drilled where the machine has rotary axes: the
+//! clamping of the outer side is turned, hole axis to spindle, in a program of its own per direction (`op21` …).
 //!
-//! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here the part
-//! stays on its tabs in the frame; `review` computes what that bends and says when a nest is needed.
+//! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here it does where
+//! the plate would bend too far on its tabs; `review` holds what comes out against its own limit.
 //!
 //! **Guarantees** The blank holds the part with the margins asked for; tabs lie on the rim, no further apart than the
 //! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
 //! the tools need above it lie within the machine's travels. Same bytes on any thread count.
 //!
 //! **Limits** Two clampings; indexed setups drill, they do not mill. A tab in the way of a tilted drill is found by the
-//! judge, not here. A blank that is not turned over seats too: the sheet has the operator look.
+//! judge, not here. A blank that is not turned over seats too, as any does on two pins: the sheet has the operator look.
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;
+mod cover;
 mod index;
 mod job;
 mod kinematics;
+mod layout;
 mod nest;
 mod params;
 mod setup;
 mod shop;
+mod sites;
 mod tabs;
 mod tools;
+mod visible;
 
 pub use job::job_of;
 pub use nest::nest_part;
@@ -42,7 +47,7 @@ use crate::geometry::Bvh;
 use crate::geometry::outline::{
     RimPlace, outline_xy, perimeter_mm, rim_places, signed_distance_to_outline_mm,
 };
-use crate::model::{Finding, Implant, Mesh, Part, Plan, Severity, Shop};
+use crate::model::{Implant, Mesh, Part, Plan, Shop};
 
 /// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
@@ -141,8 +146,10 @@ pub enum PlanError {
 }
 
 /// What planning needs to know of the part's shape, part frame, mm.
-#[derive(Clone, Debug)]
 struct Shape {
+    tree: Bvh<Part>,
+    /// Area of the part's shadow, mm².
+    shadow_mm2: f64,
     min_mm: [f64; 3],
     max_mm: [f64; 3],
     rim: Vec<RimPlace>,
@@ -184,12 +191,19 @@ impl Shape {
             min_mm,
             max_mm,
             perimeter_mm: perimeter_mm(&outline),
+            shadow_mm2: shadow_mm2(&outline),
             rim_z_min_mm: lowest_edge_mm(mesh, &outline, &rim),
             rim_z_max_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::NEG_INFINITY, f64::max),
             rim,
             bowl_z_max_mm,
+            tree,
         })
     }
+}
+
+fn shadow_mm2(outline: &[[f64; 2]]) -> f64 {
+    let next = outline.iter().cycle().skip(1);
+    outline.iter().zip(next).map(|(a, b)| 0.5 * (a[0] * b[1] - a[1] * b[0])).sum()
 }
 
 /// How far inside the outline what faces up still belongs to the rim's wall, mm: an upright wall's facets lean both ways
@@ -228,69 +242,9 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
         known: known(shop.materials.keys().collect()),
     })?;
     let shape = Shape::of(implant)?;
-    let radii = tools::radii(shop, p)?;
-    let (blank, stock) = blank::choose(&shape, material_key, shop, &radii, p)?;
-    let mut findings = Vec::new();
-    let depths = tools::Depths::of(&shape, &stock, &radii, implant, shop, p);
-    let tools = tools::choose(shop, implant, &depths, p, &mut findings)?;
-    let tabs = tabs::place(&shape, tools["rim"].radius_mm(), p, &mut findings);
-    let pins = setup::pins(&stock, p);
-    let mut fixtures = setup::fixtures(&stock, &pins, p);
-    let mut setups = setup::setups(&stock, &pins, machine, &tools, p)?;
-    let indexing = index::Indexing {
-        implant,
-        shape: &shape,
-        stock: &stock,
-        fixtures: &fixtures,
-        machine,
-        longest_mm: index::longest_mm(tools.values()),
-        params: p,
-    };
-    let outer = setups.last().expect("two setups are planned");
-    let turned = indexing.setups(outer, &mut findings);
-    for f in fixtures.iter_mut().filter(|f| f.setups.contains(&outer.number)) {
-        f.setups.extend(turned.iter().map(|s| s.number));
-    }
-    setups.extend(turned);
-    findings.push(Finding::new(
-        "held-on-tabs",
-        Severity::Note,
-        match p.order {
-            Order::TwoSetups => format!(
-                "both sides are milled with the part on {} tabs in its frame; look that the blank was turned over before op20",
-                tabs.len()
-            ),
-            Order::RoughFirst => format!(
-                "the part hangs on {} tabs in its frame, and lies on its nest in op40; look that the blank was turned over \
-                 before op20, op30 and op40",
-                tabs.len()
-            ),
-        },
-    ));
-    let mut plan = Plan {
-        schema: "osteomill.plan/1".into(),
-        material_key: material_key.clone(),
-        material: material.clone(),
-        blank,
-        stock,
-        machine: machine.clone(),
-        setups,
-        fixtures,
-        pins,
-        tabs,
-        lane_mm: p.lane_mm,
-        tools,
-        rough_allowance_mm: p.rough_allowance_mm,
-        scallop_mm: p.scallop_mm,
-        nest: None,
-        findings,
-    };
-    if p.order == Order::RoughFirst {
-        let nesting = nest::Nesting { implant, shape: &shape, shop, machine, tools: &plan.tools, params: p };
-        let (nest, bodies) = nesting.nest(&plan)?;
-        plan.nest = Some(Box::new(nest));
-        plan.fixtures.extend(bodies);
-    }
+    let layout::Laid { mut plan, reach_mm } =
+        layout::Layout::new(implant, shop, machine, material, &shape, p).plan()?;
+    visible::look(implant, &shape, reach_mm, &mut plan);
     Ok(plan)
 }
 

@@ -238,6 +238,8 @@ impl Nesting<'_> {
             tools,
             rough_allowance_mm: p.rough_allowance_mm,
             scallop_mm: p.scallop_mm,
+            finish_skin_mm: p.finish_skin_mm,
+            visibility: None,
             nest: None,
             findings: Vec::new(),
         };

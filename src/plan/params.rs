@@ -12,6 +12,8 @@ pub enum Order {
     TwoSetups,
     /// `op10` and `op20` rough; the blank rests; `op30` finishes the bone side, rim and holes, `op40` the outer side on a nest.
     RoughFirst,
+    /// The first where the plate on its tabs bends little enough, else the second.
+    Auto,
 }
 
 /// The `[plan]` table as written. Every key is required.
@@ -22,6 +24,8 @@ pub struct PlanToml {
     pub machine: String,
     /// What is done in which clamping.
     pub order: Order,
+    /// With `auto`: most that a plate with nothing under it may bend under a finishing pass in two setups, µm.
+    pub plate_bend_um_max: f64,
     /// Width of the free lane around the part, mm.
     pub lane_mm: f64,
     /// Least blank beyond the part on each side in x and y: lane and frame, mm.
@@ -38,12 +42,16 @@ pub struct PlanToml {
     pub tab_pitch_mm_max: f64,
     /// Tab along the rim, mm.
     pub tab_width_mm: f64,
-    /// Tab along the axis, mm.
+    /// Thickest tab along the axis, mm.
     pub tab_thickness_mm: f64,
     /// Thinnest tab that still holds, mm.
     pub tab_thickness_mm_min: f64,
     /// Tab below the rim's outer edge, mm.
     pub tab_recess_mm: f64,
+    /// From a tab's edge to a screw's or a plate's hole and to the middle of an ear, mm.
+    pub tab_screw_mm: f64,
+    /// From a tab's edge to the marking, mm.
+    pub tab_marking_mm: f64,
     /// The first locating pin, mm.
     pub pin_diameter_mm: f64,
     /// The second locating pin, mm; unequal.
@@ -58,10 +66,14 @@ pub struct PlanToml {
     pub fixture_face_above_travel_min_mm: f64,
     /// Holder's nose above the blank's top face at the deepest cut, mm.
     pub reach_margin_mm: f64,
-    /// Stock that roughing leaves, mm.
+    /// Stock that roughing leaves in two setups, mm.
     pub rough_allowance_mm: f64,
+    /// Stock that roughing leaves where both sides are roughed first, mm.
+    pub rough_first_allowance_mm: f64,
     /// Cusp height finishing aims at, mm.
     pub scallop_mm: f64,
+    /// What semi-finishing leaves for the finishing balls at most, mm.
+    pub finish_skin_mm: f64,
     /// Key of the material the nest is milled from.
     pub nest_material: String,
     /// The nest stays this far inside the part's outline, mm.
@@ -70,8 +82,10 @@ pub struct PlanToml {
     pub nest_parallels_mm: f64,
     /// T numbers for roughing, the one to prefer first; the first that reaches is taken.
     pub rough_tools: Vec<u32>,
-    /// T numbers for finishing the two faces.
+    /// T numbers for finishing the two faces, the one to prefer first.
     pub finish_tools: Vec<u32>,
+    /// The first ball of a list that reaches, fits and bends no more than this under its pass is taken; else the stiffest, µm.
+    pub tool_bend_um_max: f64,
     /// T numbers for finishing the rim.
     pub rim_tools: Vec<u32>,
     /// T numbers for holes.
@@ -126,7 +140,13 @@ impl TryFrom<PlanToml> for PlanParams {
             ("fixture_face_above_travel_min_mm", t.fixture_face_above_travel_min_mm, 0.0, 500.0),
             ("reach_margin_mm", t.reach_margin_mm, 0.5, 20.0),
             ("rough_allowance_mm", t.rough_allowance_mm, 0.05, 3.0),
+            ("rough_first_allowance_mm", t.rough_first_allowance_mm, 0.05, 3.0),
             ("scallop_mm", t.scallop_mm, 0.001, 0.02),
+            ("finish_skin_mm", t.finish_skin_mm, 0.02, 1.0),
+            ("tool_bend_um_max", t.tool_bend_um_max, 0.1, 25.4),
+            ("plate_bend_um_max", t.plate_bend_um_max, 0.1, 25.4),
+            ("tab_screw_mm", t.tab_screw_mm, 0.0, 20.0),
+            ("tab_marking_mm", t.tab_marking_mm, 0.0, 20.0),
             ("nest_inset_mm", t.nest_inset_mm, 1.0, 20.0),
             ("nest_parallels_mm", t.nest_parallels_mm, 4.0, 60.0),
         ];

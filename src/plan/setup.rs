@@ -128,7 +128,7 @@ pub(super) fn setups(
         Dir::new([0.0, 0.0, 1.0]),
         Point::new([px, py, stock.max_mm.mm[2]]),
     );
-    if p.order == Order::TwoSetups {
+    if p.order != Order::RoughFirst {
         return Ok(vec![setup(10, "bone side and rim", bone_side), setup(20, "outer side", outer_side)]);
     }
     let mut all = vec![

@@ -262,6 +262,257 @@ fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
     assert!(message.contains("228.0 x 208.0") && message.contains("200 x 200 x 60"), "{message}");
 }
 
+fn with(params: &PlanParams, change: impl FnOnce(&mut PlanToml)) -> PlanParams {
+    let mut p: PlanToml = params.clone().into();
+    change(&mut p);
+    p.try_into().expect("valid")
+}
+
+#[test]
+fn the_order_follows_from_what_the_plate_bends() {
+    let shop = shipped_shop().unwrap();
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let plan = |limit: f64| {
+        plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap()
+    };
+    let stiff = plan(10.0);
+    let said = stiff.findings.iter().find(|f| f.id == "order").and_then(|f| f.measured).unwrap();
+    // 2.5 N on a disc of 29 mm (2.0 um/N) and five tabs.
+    assert!(said > 5.0 && said < 10.0, "{said}");
+    assert_eq!(stiff.setups.len(), 2);
+    assert!(stiff.nest.is_none());
+    // Tabs grow with a stricter limit, but not beyond their thickest.
+    let soft = plan(4.0);
+    assert_eq!(soft.setups.iter().map(|s| s.number).collect::<Vec<_>>(), [10, 20, 30, 40]);
+    assert!(soft.nest.is_some() && soft.rough_allowance_mm == 0.9);
+}
+
+#[test]
+fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
+    let shop = shipped_shop().unwrap();
+    let finish = |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
+    let shallow = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
+    let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
+    assert!(stiffer.diameter_mm >= 8.0, "{stiffer:?}");
+    // 20 mm of sagitta: D6 must stick out 45 mm and bends more than D8 or D10.
+    let deep = dome_plate(45.0, 40.0, 55.0, 4.0, "peek");
+    let chosen = finish(&deep, &peek_params());
+    assert!(chosen.diameter_mm >= 8.0 && chosen.stick_out_mm >= 40.0, "{chosen:?}");
+    // A bowl of 4.5 mm radius lets in no ball of 5, and D6 stays.
+    let only = with(&peek_params(), |p| {
+        p.tool_bend_um_max = 0.1;
+        p.finish_tools = vec![11, 17];
+    });
+    assert_eq!(finish(&dimpled_plate(4.5), &only).number, 11);
+    assert_eq!(finish(&dimpled_plate(7.0), &only).number, 17);
+}
+
+/// A flat plate, 60 mm wide and 6 thick, with a round bowl of this radius, 2 mm deep, in its upper face.
+fn dimpled_plate(bowl_mm: f64) -> Implant {
+    turned_plate(bowl_mm, &[(29.7, 0.0)])
+}
+
+/// The same with a wall over these radii and heights, downwards.
+fn turned_plate(bowl_mm: f64, wall: &[(f64, f64)]) -> Implant {
+    let mut part = dome_plate(30.0, 30.0, 3000.0, 6.0, "peek");
+    const RINGS: usize = 120;
+    const SPOKES: usize = 180;
+    let wide = (bowl_mm * bowl_mm - (bowl_mm - 2.0).powi(2)).sqrt();
+    let depth = |r: f64| if r < wide { (bowl_mm * bowl_mm - r * r).sqrt() - (bowl_mm - 2.0) } else { 0.0 };
+    let mut v = vec![[0.0, 0.0, 6.0 - depth(0.0)]];
+    let ring = |v: &mut Vec<[f64; 3]>, r: f64, z: f64| {
+        v.extend((0..SPOKES).map(|s| {
+            let a = TAU * s as f64 / SPOKES as f64;
+            [r * a.cos(), r * a.sin(), z]
+        }));
+    };
+    for k in 1..=RINGS {
+        let r = 30.0 * k as f64 / RINGS as f64;
+        ring(&mut v, r, 6.0 - depth(r));
+    }
+    wall.iter().for_each(|&(r, z)| ring(&mut v, r, z));
+    v.push([0.0; 3]);
+    let rings = RINGS + wall.len() - 1;
+    let at = |k: usize, s: usize| (1 + k * SPOKES + s % SPOKES) as u32;
+    let last = v.len() as u32 - 1;
+    let mut t = Vec::new();
+    for s in 0..SPOKES {
+        t.push([0, at(0, s), at(0, s + 1)]);
+        for k in 0..rings {
+            t.push([at(k, s), at(k + 1, s), at(k + 1, s + 1)]);
+            t.push([at(k, s), at(k + 1, s + 1), at(k, s + 1)]);
+        }
+        t.push([last, at(rings, s + 1), at(rings, s)]);
+    }
+    let mesh = Mesh::<Part>::new(v, t);
+    let c = mesh.centroid_mm();
+    let mesh = mesh.moved(&Pose::<Part, Part>::from_axes(
+        Dir::new([1.0, 0.0, 0.0]),
+        Dir::new([0.0, 1.0, 0.0]),
+        Dir::new([0.0, 0.0, 1.0]),
+        Point::new(c.into()),
+    ));
+    assert!(mesh.is_closed_two_manifold());
+    part.holes.clear();
+    part.body = mesh.clone();
+    part.mesh = mesh;
+    part
+}
+
+#[test]
+fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
+    let shop = shipped_shop().unwrap();
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let two = |p: &mut PlanToml| {
+        p.order = Order::TwoSetups;
+        p.tab_thickness_mm_min = 0.3;
+    };
+    let thick = |params: &PlanParams| {
+        let plan = plan_part(&part, &shop, params).unwrap();
+        (plan.tabs[0].z_max_mm - plan.tabs[0].z_min_mm, plan)
+    };
+    let (t, plan) = thick(&with(&peek_params(), two));
+    // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
+    let force = |role: &str| crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008);
+    let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010)).cbrt();
+    assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
+    // A lighter skin pushes less, and less tab holds it.
+    let (light, _) = thick(&with(&peek_params(), |p| {
+        two(p);
+        p.finish_skin_mm = 0.13;
+    }));
+    assert!(light < 0.95 * t, "{light}");
+    // Not thicker than allowed: more tabs instead.
+    let (thin, more) = thick(&with(&peek_params(), |p| {
+        two(p);
+        p.tab_thickness_mm = 1.65;
+    }));
+    assert!(thin <= 1.65 + 1e-9 && more.tabs.len() > plan.tabs.len());
+}
+
+#[test]
+fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_place() {
+    let shop = shipped_shop().unwrap();
+    let plain = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let before = plan_part(&plain, &shop, &peek_params()).unwrap();
+    let at = before.tabs[0].centre.mm;
+    let near = |plan: &Plan, p: [f64; 3]| {
+        plan.tabs.iter().map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1])).fold(f64::INFINITY, f64::min)
+    };
+    let site = |p: [f64; 3]| FixationSite {
+        site: 1,
+        bone_lps_mm: Point::new([1.1 * p[0], 1.1 * p[1], p[2]]),
+        axis_lps: Dir::new([0.0, 0.0, 1.0]),
+        implant_lps_mm: Some(Point::new([0.8 * p[0], 0.8 * p[1], p[2]])),
+        implant_thickness_mm: 4.0,
+        bone_thickness_mm: 5.0,
+        bone_edge_mm: 6.0,
+        sinus_mm: None,
+        midline_mm: 30.0,
+        transverse_sinus_mm: None,
+        screw_mm: 4.0,
+        implant_screw_mm: Some(3.0),
+    };
+    // A plate across the rim where a tab stood: 5 mm and half a tab.
+    let mut screwed = plain.clone();
+    screwed.facts.fixation.sites = vec![site(at)];
+    let plan = plan_part(&screwed, &shop, &peek_params()).unwrap();
+    assert!(near(&plan, at) > 8.5 - 0.6, "{}", near(&plan, at));
+    assert!(plan.findings.iter().all(|f| f.id != "tab-site"));
+    // Text along a stretch of rim as long as a pitch of its own: the spacing gives way.
+    let mut marked = plain.clone();
+    let stroke: Vec<Point<Patient>> = (-30..=30)
+        .map(|k| {
+            let a = f64::from(k).to_radians();
+            Point::new([29.0 * a.cos(), 23.5 * a.sin(), at[2]])
+        })
+        .collect();
+    marked.facts.marking = Some(MarkingFacts {
+        lines: vec!["A".into()],
+        face: "outer".into(),
+        arrow: "cranial".into(),
+        letter_mm: 3.0,
+        depth_mm: 0.15,
+        up_lps: Dir::new([0.0, 1.0, 0.0]),
+        right_lps: Dir::new([1.0, 0.0, 0.0]),
+        strokes_lps_mm: vec![stroke.clone()],
+    });
+    let plan = plan_part(&marked, &shop, &peek_params()).unwrap();
+    for q in &stroke {
+        assert!(near(&plan, q.mm) > 8.5 - 0.6, "{:?}", q.mm);
+    }
+    assert!(plan.findings.iter().all(|f| f.id != "tab-site"), "{:#?}", plan.findings);
+    // Sites all round leave no room: said, and planned nevertheless.
+    let mut full = plain.clone();
+    full.facts.fixation.sites = (0..36)
+        .map(|k| {
+            let a = TAU * f64::from(k) / 36.0;
+            site([32.0 * a.cos(), 26.0 * a.sin(), at[2]])
+        })
+        .collect();
+    let plan = plan_part(&full, &shop, &peek_params()).unwrap();
+    assert!(plan.tabs.len() >= 5 && plan.findings.iter().any(|f| f.id == "tab-site"));
+    // A forehead: part +z anterior, part −y caudal. The rim at −y looks down at the orbit.
+    let mut forehead = plain.clone();
+    forehead.part_from_patient = Pose::from_axes(
+        Dir::new([1.0, 0.0, 0.0]),
+        Dir::new([0.0, 0.0, 1.0]),
+        Dir::new([0.0, -1.0, 0.0]),
+        Point::new([0.0; 3]),
+    );
+    let down = |plan: &Plan| plan.tabs.iter().filter(|t| t.outward_xy[1] < -0.5).count();
+    assert!(down(&before) > 0, "the even round has tabs there");
+    let plan = plan_part(&forehead, &shop, &peek_params()).unwrap();
+    // 2·60° of an ellipse's lower side are some 60 mm, more than a pitch: it cannot be kept off whole, and is said.
+    assert!(down(&plan) <= down(&before) && plan.findings.iter().any(|f| f.id == "tab-site"));
+}
+
+#[test]
+fn a_plate_between_spheres_is_seen_whole_and_its_numbers_are_those_of_the_formula() {
+    let (_, plan) = peek_plan();
+    let v = plan.visibility.as_ref().expect("looked at");
+    assert_eq!(v.directions, 2000);
+    assert!(v.seen_share > 0.9999 && v.unseen_mm2 < 0.5, "{v:?}");
+    // 29 mm of 80 from the middle, 3 mm inside the rim: 21 degrees, the bone side's sphere of 76 mm 22.
+    assert!((v.slope_deg_max - 22.0).abs() < 2.0, "{v:?}");
+    assert_eq!(v.stock_height_mm, plan.blank.size_mm[2]);
+    assert!(v.reach_mm > 4.0 && v.reach_mm < v.stock_height_mm, "{v:?}");
+    assert!(plan.findings.iter().any(|f| f.id == "visibility"));
+}
+
+#[test]
+fn a_waist_is_covered_by_tilted_poses_where_the_machine_has_them() {
+    // From 30 mm in to 29 at half height and out again: neither side looks into it.
+    let wall: Vec<(f64, f64)> =
+        (1..=24).map(|k| 6.0 - 0.25 * f64::from(k)).map(|z| (29.0 + (z - 3.0).abs() / 3.0, z)).collect();
+    let part = turned_plate(7.0, &wall);
+    let shop = shipped_shop().unwrap();
+    let look = |machine: &str| {
+        let params = with(&peek_params(), |p| {
+            p.machine = machine.into();
+            p.order = Order::TwoSetups;
+        });
+        plan_part(&part, &shop, &params).unwrap().visibility.unwrap()
+    };
+    let three = look("vertical-mill");
+    // Two cones of 30 and 29 mm, 3 mm high.
+    let cones = 2.0 * std::f64::consts::PI * 59.0 * 10f64.sqrt();
+    assert!((three.unseen_mm2 / cones - 1.0).abs() < 0.05, "{three:?} {cones}");
+    assert!(three.cover.is_empty() && three.uncovered_mm2 == three.unseen_mm2);
+    let five = look("trunnion-mill");
+    assert_eq!(five.unseen_mm2, three.unseen_mm2);
+    let covered: f64 = five.cover.iter().map(|c| c.area_mm2).sum();
+    assert!((covered + five.uncovered_mm2 - five.unseen_mm2).abs() < 1e-6);
+    // The ball of 1.5 mm stays 0.48 mm from the crease, a sixth of either cone, and a facet more.
+    assert!(five.uncovered_mm2 < 0.3 * five.unseen_mm2, "{five:?}");
+    assert!(five.cover.len() >= 3, "a ring is not seen from two poses");
+    for c in &five.cover {
+        assert!(c.tilt_deg > 5.0 && c.tilt_deg < 79.0 && c.rotary_deg.len() == 2 && c.facets > 0, "{c:?}");
+    }
+}
+
 #[test]
 fn a_hole_without_a_drill_and_a_material_without_an_entry_are_refused() {
     let shop = shipped_shop().unwrap();

@@ -1,14 +1,20 @@
-//! Which tool does what: the first of each list that reaches.
+//! Which tool does what. Rough tools, drills and chamfer mills: the first of each list that reaches. Finishing balls: the
+//! first that reaches, fits into the part's hollows and bends little enough under its own pass; where none does, the one that
+//! bends least: a deep dome asks for a long tool, and there a thicker ball is the stiffer one.
 
 use std::collections::BTreeMap;
 
-use crate::model::{BoxPart, Finding, Hole, Implant, Severity, Shop, Tool, ToolKind};
+use crate::geometry::Bvh;
+use crate::geometry::bending::{finishing_force_n, tool_um_per_n};
+use crate::model::{Blank, BoxPart, Finding, Hole, Implant, Material, Part, Severity, Shop, Tool, ToolKind};
+
+use super::blank;
 
 use super::index::{is_tilted, stick_out_mm};
 use super::params::PlanToml;
 use super::{PlanError, Shape};
 
-/// Largest radii among the tools that may finish, mm: the blank leaves room for them.
+/// Radii of the balls that finish, mm: the blank leaves room for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Radii {
     pub finish_mm: f64,
@@ -34,7 +40,12 @@ fn holder_radius_mm(shop: &Shop) -> f64 {
 }
 
 impl Depths {
-    pub(super) fn of(
+    /// The deepest, mm.
+    pub(super) fn most_mm(&self) -> f64 {
+        [self.rough_mm, self.finish_mm, self.rim_mm, self.drill_mm, self.mouth_mm].into_iter().fold(0.0, f64::max)
+    }
+
+    fn of(
         shape: &Shape,
         stock: &BoxPart,
         radii: &Radii,
@@ -97,33 +108,148 @@ fn listed<'a>(
         .collect()
 }
 
-/// The radii of the tools that may finish.
-pub(super) fn radii(shop: &Shop, p: &PlanToml) -> Result<Radii, PlanError> {
-    let largest = |tools: Vec<&Tool>| tools.iter().map(|t| t.radius_mm()).fold(0.0, f64::max);
-    Ok(Radii {
-        finish_mm: largest(listed(shop, "plan.finish_tools", &p.finish_tools, &[ToolKind::Ball])?),
-        rim_mm: largest(listed(shop, "plan.rim_tools", &p.rim_tools, &[ToolKind::Ball])?),
-    })
+/// The finishing balls, and the blank that leaves room for them.
+pub(super) struct Balls {
+    finish: Tool,
+    rim: Tool,
+    pub blank: Blank,
+    pub stock: BoxPart,
+    pub depths: Depths,
+}
+
+/// A facet this much nearer to the ball's middle than its radius does not let it in, mm: facets of a smooth face do that.
+const INTO_MM: f64 = 0.01;
+/// A larger ball may miss this much more of the two faces than the smallest listed: the rim's ball passes there again.
+const MISSED_SHARE: f64 = 0.002;
+/// Facets of the faces that are tried, about.
+const PLACES: usize = 4000;
+/// Slopes up to which the faces are finished by that ball, degrees.
+const FACE_DEG: f64 = 40.0;
+
+/// Share of the two faces' area in which a ball does not rest on its own place.
+fn missed_share(tree: &Bvh<Part>, radius_mm: f64) -> f64 {
+    let mesh = tree.mesh();
+    let least = FACE_DEG.to_radians().cos();
+    let faces: Vec<usize> =
+        (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z.abs() >= least).collect();
+    let every = faces.len().div_ceil(PLACES).max(1);
+    let (mut all, mut missed) = (0.0, 0.0);
+    for &t in faces.iter().step_by(every) {
+        let [a, b, c] = mesh.corners(t);
+        let area = mesh.triangle_area_mm2(t);
+        all += area;
+        let middle = (a + b + c) / 3.0 + mesh.normal(t) * radius_mm;
+        if tree.nearest(middle.into(), radius_mm - INTO_MM).is_some() {
+            missed += area;
+        }
+    }
+    if all > 0.0 { missed / all } else { 0.0 }
+}
+
+/// What is asked of a pair of balls, worst first: fewer is better.
+struct Rank {
+    unreached: usize,
+    lack_mm: f64,
+    bent: usize,
+    bend_um: f64,
+}
+
+/// Chooses the finishing balls with their blank.
+///
+/// # Errors
+/// [`PlanError`] when a list names what the shop does not have, or no blank is large enough with any of the balls.
+pub(super) fn balls(
+    shop: &Shop,
+    implant: &Implant,
+    shape: &Shape,
+    material: &Material,
+    p: &PlanToml,
+    findings: &mut Vec<Finding>,
+) -> Result<Balls, PlanError> {
+    let mut finish = listed(shop, "plan.finish_tools", &p.finish_tools, &[ToolKind::Ball])?;
+    let mut rim = listed(shop, "plan.rim_tools", &p.rim_tools, &[ToolKind::Ball])?;
+    let smallest = |tools: &[&Tool]| tools.iter().map(|t| t.radius_mm()).fold(f64::INFINITY, f64::min);
+    // Where even the smallest is too large it is the least evil, and the review says so.
+    let into_rim = implant.facts.concave_radius_mm_min.max(smallest(&rim)) + 1e-3;
+    rim.retain(|t| t.radius_mm() <= into_rim);
+    let least = smallest(&finish);
+    let allowed = missed_share(&shape.tree, least) + MISSED_SHARE;
+    let mut fits: Vec<(f64, bool)> = Vec::new();
+    finish.retain(|t| {
+        let r = t.radius_mm();
+        let known = fits.iter().find(|f| f.0 == r).map(|f| f.1);
+        known.unwrap_or_else(|| {
+            let fit = r <= least || missed_share(&shape.tree, r) <= allowed;
+            fits.push((r, fit));
+            fit
+        })
+    });
+    let bend_um = |t: &Tool| tool_um_per_n(t) * finishing_force_n(material, t, p.finish_skin_mm, p.scallop_mm);
+    let mut best: Option<(Rank, Balls)> = None;
+    let mut refused = None;
+    for &f in &finish {
+        for &r in &rim {
+            let radii = Radii { finish_mm: f.radius_mm(), rim_mm: r.radius_mm() };
+            let (blank, stock) = match blank::choose(shape, &implant.facts.material, shop, &radii, p) {
+                Ok(found) => found,
+                Err(e) => {
+                    refused = refused.or(Some(e));
+                    continue;
+                }
+            };
+            let depths = Depths::of(shape, &stock, &radii, implant, shop, p);
+            let mut rank = Rank { unreached: 0, lack_mm: 0.0, bent: 0, bend_um: 0.0 };
+            for (tool, depth_mm) in [(f, depths.finish_mm), (r, depths.rim_mm)] {
+                let lack = depth_mm + p.reach_margin_mm - tool.stick_out_mm;
+                if lack > 0.0 {
+                    rank.unreached += 1;
+                    rank.lack_mm += lack;
+                }
+                if !(bend_um(tool) <= p.tool_bend_um_max) {
+                    rank.bent += 1;
+                    rank.bend_um += bend_um(tool);
+                }
+            }
+            // The lists' own order decides between equals: the first found stays.
+            let better = |b: &Rank| {
+                let key = |r: &Rank| (r.unreached, r.bent);
+                key(&rank)
+                    .cmp(&key(b))
+                    .then(rank.lack_mm.total_cmp(&b.lack_mm))
+                    .then(rank.bend_um.total_cmp(&b.bend_um))
+                    .is_lt()
+            };
+            if best.as_ref().is_none_or(|(b, _)| better(b)) {
+                best = Some((rank, Balls { finish: f.clone(), rim: r.clone(), blank, stock, depths }));
+            }
+        }
+    }
+    let Some((_, balls)) = best else {
+        return Err(refused.expect("a list of tools was checked not to be empty"));
+    };
+    for (role, tool, depth_mm) in
+        [("finish", &balls.finish, balls.depths.finish_mm), ("rim", &balls.rim, balls.depths.rim_mm)]
+    {
+        if tool.stick_out_mm < depth_mm + p.reach_margin_mm {
+            findings.push(beyond_reach(role, tool, depth_mm + p.reach_margin_mm));
+        }
+    }
+    Ok(balls)
 }
 
 /// The tools by role: `rough`, `finish`, `rim`; `drill` for the holes' first diameter, `drill-2` … for further ones.
 pub(super) fn choose(
     shop: &Shop,
     implant: &Implant,
-    depths: &Depths,
+    balls: &Balls,
     p: &PlanToml,
     findings: &mut Vec<Finding>,
 ) -> Result<BTreeMap<String, Tool>, PlanError> {
-    let mut tools = BTreeMap::new();
-    let flat = [ToolKind::Flat, ToolKind::Bull];
-    let roles = [
-        ("rough", listed(shop, "plan.rough_tools", &p.rough_tools, &flat)?, depths.rough_mm),
-        ("finish", listed(shop, "plan.finish_tools", &p.finish_tools, &[ToolKind::Ball])?, depths.finish_mm),
-        ("rim", listed(shop, "plan.rim_tools", &p.rim_tools, &[ToolKind::Ball])?, depths.rim_mm),
-    ];
-    for (role, candidates, depth_mm) in roles {
-        tools.insert(role.to_string(), first_that_reaches(role, &candidates, depth_mm, p, findings).clone());
-    }
+    let depths = &balls.depths;
+    let mut tools: BTreeMap<String, Tool> =
+        [("finish".into(), balls.finish.clone()), ("rim".into(), balls.rim.clone())].into();
+    let rough = listed(shop, "plan.rough_tools", &p.rough_tools, &[ToolKind::Flat, ToolKind::Bull])?;
+    tools.insert("rough".into(), first_that_reaches("rough", &rough, depths.rough_mm, p, findings).clone());
     if tools["rough"].diameter_mm > p.lane_mm - 2.0 * p.rough_allowance_mm {
         return Err(PlanError::Param {
             key: "plan.lane_mm".into(),
@@ -211,19 +337,17 @@ fn first_that_reaches<'a>(
         .iter()
         .max_by(|a, b| a.stick_out_mm.total_cmp(&b.stick_out_mm).then(b.number.cmp(&a.number)))
         .expect("a list of tools was checked not to be empty");
-    findings.push(
-        Finding::new(
-            "tool-reach",
-            Severity::Stop,
-            format!(
-                "the {role} tool must stick out {needed_mm:.1} mm, the longest listed, T{}, sticks out {:.1} mm; add a \
-                 longer tool to the shop and to plan.{}_tools",
-                longest.number,
-                longest.stick_out_mm,
-                role.split('-').next().unwrap_or(role)
-            ),
-        )
-        .measured(needed_mm, longest.stick_out_mm, "mm"),
-    );
+    findings.push(beyond_reach(role, longest, needed_mm));
     longest
+}
+
+fn beyond_reach(role: &str, longest: &Tool, needed_mm: f64) -> Finding {
+    let message = format!(
+        "the {role} tool must stick out {needed_mm:.1} mm, the longest listed, T{}, sticks out {:.1} mm; add a longer tool to the \
+         shop and to plan.{}_tools",
+        longest.number,
+        longest.stick_out_mm,
+        role.split('-').next().unwrap_or(role)
+    );
+    Finding::new("tool-reach", Severity::Stop, message).measured(needed_mm, longest.stick_out_mm, "mm")
 }

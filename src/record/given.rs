@@ -117,7 +117,7 @@ pub fn part_html(e: &PartEvidence, verdict: &CaseVerdict) -> String {
                 "findings": findings,
                 "marks": marks,
                 "operations": operations(e.plan, e.programs, e.milled),
-                "quotation": quotation(e.plan, e.milled.map(|m| &m.facts), e.prices),
+                "quotation": quotation(e.plan, e.milled.map(|m| &m.facts), e.nest, e.prices),
                 "programs": programs,
                 "milling": e.milled.map(|m| &m.facts),
                 "inspection": e.inspection.map(|i| &i.facts),

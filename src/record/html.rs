@@ -183,6 +183,7 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         .map(|(along_mm, p)| figure(format!("{along_mm:.0} mm along the rim, bone to the right"), None, p))
         .collect();
     let programs = e.programs.get(n).map_or(&[][..], Vec::as_slice);
+    let nest = e.nests.get(n).and_then(Option::as_ref);
     let (marks, findings) = marked(implant, e.reviews.get(n).map_or(&[][..], |r| r.findings.as_slice()));
     PartPage {
         number: implant.number,
@@ -191,7 +192,7 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         findings,
         marks,
         operations: e.plans.get(n).map_or_else(Vec::new, |plan| operations(plan, programs, milled)),
-        quotation: e.plans.get(n).map(|plan| quotation(plan, milled.map(|m| &m.facts), e.prices)),
+        quotation: e.plans.get(n).map(|plan| quotation(plan, milled.map(|m| &m.facts), nest, e.prices)),
         milling: milled.map_or(serde_json::Value::Null, |m| json(&m.facts)),
         inspection: inspection.map_or(serde_json::Value::Null, |i| json(&i.facts)),
         off: inspection.and_then(|i| off(&i.facts)),

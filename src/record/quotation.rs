@@ -1,8 +1,9 @@
-//! What the part takes: blank, time of every operation, wear of tools; and what that costs where the shop says.
+//! What the part takes: blank, time of every operation, wear of tools, and the same of the nest it lies on; and what that
+//! costs where the shop says.
 
 use serde::Serialize;
 
-use crate::model::{MillingFacts, Plan, Prices};
+use crate::model::{MillingFacts, NestFacts, Plan, Prices};
 
 use super::operations::{duration, tool_text};
 
@@ -28,23 +29,25 @@ pub(super) struct Row {
 }
 
 /// The quotation of one part; times are the judge's and missing where nothing was milled.
-pub(super) fn quotation(plan: &Plan, milling: Option<&MillingFacts>, prices: &Prices) -> Quotation {
+pub(super) fn quotation(
+    plan: &Plan,
+    milling: Option<&MillingFacts>,
+    nest: Option<&NestFacts>,
+    prices: &Prices,
+) -> Quotation {
     let mut q = Table { rows: Vec::new(), sum: 0.0, priced: false, unpriced: Vec::new() };
-    let [l, w, t] = plan.blank.size_mm;
-    // g/cm³ is 1e-6 kg/mm³.
-    let mass_kg = l * w * t * plan.material.density_g_per_cm3 * 1e-6;
-    let each = prices.stock_each.get(&plan.blank.name).copied();
-    let per_kg = prices.stock_per_kg.get(&plan.material_key).map(|p| p * mass_kg);
-    q.line(
-        format!("blank {}", plan.blank.name),
-        format!("{l} × {w} × {t} mm, {}, {mass_kg:.3} kg", plan.material.name),
-        each.or(per_kg),
-        &format!("stock_per_kg.{} or stock_each.\"{}\"", plan.material_key, plan.blank.name),
-    );
-    let setups = plan.setups.len();
+    q.blank("blank", plan, prices);
+    if let Some(nest) = &plan.nest {
+        q.blank("block of the nest, from", &nest.plan, prices);
+    }
+    let setups = plan.setups.len() + plan.nest.as_ref().map_or(0, |n| n.plan.setups.len());
     q.line("setups".into(), format!("{setups}"), prices.setup_each.map(|p| p * setups as f64), "setup_each");
     if let Some(m) = milling {
         q.times(plan, m, prices);
+    }
+    if let Some(n) = nest {
+        let cost = prices.machine_per_hour.map(|p| p * n.time_s / 3600.0);
+        q.line(format!("machine, nest of op{}", n.carries), duration(n.time_s), cost, "machine_per_hour");
     }
     Quotation {
         currency: prices.currency.clone().unwrap_or_default(),
@@ -62,9 +65,24 @@ struct Table {
 }
 
 impl Table {
+    fn blank(&mut self, what: &str, plan: &Plan, prices: &Prices) {
+        let [l, w, t] = plan.blank.size_mm;
+        // g/cm³ is 1e-6 kg/mm³.
+        let mass_kg = l * w * t * plan.material.density_g_per_cm3 * 1e-6;
+        let each = prices.stock_each.get(&plan.blank.name).copied();
+        let per_kg = prices.stock_per_kg.get(&plan.material_key).map(|p| p * mass_kg);
+        self.line(
+            format!("{what} {}", plan.blank.name),
+            format!("{l} × {w} × {t} mm, {}, {mass_kg:.3} kg", plan.material.name),
+            each.or(per_kg),
+            &format!("stock_per_kg.{} or stock_each.\"{}\"", plan.material_key, plan.blank.name),
+        );
+    }
+
     fn line(&mut self, what: String, amount: String, cost: Option<f64>, key: &str) {
         match cost {
             Some(c) => (self.sum, self.priced) = (self.sum + c, true),
+            None if self.unpriced.iter().any(|k| k == key) => (),
             None => self.unpriced.push(key.to_owned()),
         }
         self.rows.push(Row { what, amount, cost: cost.map(|c| format!("{c:.2}")), detail: false });

@@ -54,8 +54,10 @@ fn plan() -> Plan {
             implant_standard: "ASTM F2026".into(),
             density_g_per_cm3: 1.3,
             youngs_modulus_gpa: 3.6,
+            yield_n_per_mm2: 95.0,
             expansion_um_per_m_k: 47.0,
             coolant: "dry".into(),
+            kienzle: Kienzle { kc11_n_per_mm2: 150.0, mc: 0.25, normal_share: 0.5 },
             rough: cutting.clone(),
             finish: cutting.clone(),
             drill: cutting,
@@ -87,6 +89,8 @@ fn plan() -> Plan {
         .into(),
         rough_allowance_mm: 0.5,
         scallop_mm: 0.008,
+        finish_skin_mm: 0.26,
+        visibility: None,
         nest: None,
         findings: Vec::new(),
     }
@@ -224,7 +228,7 @@ fn work_x_runs_to_the_right_and_work_y_up_on_both_sides_of_the_part() {
 fn a_quotation_without_prices_names_the_keys_and_with_them_adds_up() {
     let plan = plan();
     let facts = milled(&plan).facts;
-    let bare = quotation(&plan, Some(&facts), &Prices::default());
+    let bare = quotation(&plan, Some(&facts), None, &Prices::default());
     assert_eq!(bare.sum, None);
     assert!(bare.rows.iter().all(|r| r.cost.is_none()));
     assert_eq!(
@@ -246,11 +250,39 @@ fn a_quotation_without_prices_names_the_keys_and_with_them_adds_up() {
         stock_each: Default::default(),
         tool: [("1".to_string(), ToolPrice { price_each: Some(50.0), life_min: Some(90.0) })].into(),
     };
-    let full = quotation(&plan, Some(&facts), &prices);
+    let full = quotation(&plan, Some(&facts), None, &prices);
     assert!(full.unpriced.is_empty());
     // 0.208 kg at 100; two setups at 30; 20 min at 90 an hour; 18 of 90 min of a tool of 50.
     assert_eq!(full.sum.as_deref(), Some("120.80"));
     assert_eq!(full.currency, "EUR");
+    // On a nest: its block, one setup more and half an hour of its program.
+    let mut own = plan.clone();
+    own.setups.truncate(1);
+    own.material_key = "al-6061".into();
+    own.blank = Blank { name: "block".into(), material: "al-6061".into(), size_mm: [50.0, 40.0, 20.0] };
+    let mut nested = plan.clone();
+    let nest = Nest { carries: 40, inset_mm: 4.0, ground_z_mm: 0.0, seat_mm2: 1.0, plan: own };
+    nested.nest = Some(Box::new(nest));
+    let nest = NestFacts {
+        schema: "osteomill.nest/1".into(),
+        carries: 40,
+        blank: "block".into(),
+        block_mm: [50.0, 40.0, 20.0],
+        seat_mm2: 1.0,
+        inset_mm: 4.0,
+        seat_samples: 1,
+        seat_mm_min: 0.0,
+        seat_mm_max: 0.0,
+        seat_highest_part_mm: [0.0; 3],
+        tolerance_mm: 0.0254,
+        faults: 0,
+        blocks: 1,
+        time_s: 1800.0,
+        findings: vec![],
+    };
+    let full = quotation(&nested, Some(&facts), Some(&nest), &prices);
+    assert_eq!(full.unpriced, ["stock_per_kg.al-6061 or stock_each.\"block\""]);
+    assert_eq!(full.sum.as_deref(), Some("195.80"), "30 and 45 more");
 }
 
 #[test]

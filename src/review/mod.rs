@@ -7,17 +7,13 @@
 //! (a facet that neither side sees), concave radius against the rim tool, holes, blank, reach, deflection, sinus,
 //! envelope, fitness of the scan.
 //!
-//! **Deflection** The workplan asks for `stop` above 10 µm *unsupported*. Here the plate hangs on its tabs, so what it
-//! bends is computed: a disc of the plate's area and thickness, simply supported at its rim (Timoshenko and
-//! Woinowsky-Krieger, Theory of Plates and Shells, 2nd ed., art. 19: w = F·a²·(3 + ν) / (16·π·(1 + ν)·D)), on tabs
-//! that bend as beams held at both ends (k = 12·E·I / L³). The curvature that stiffens a real plate is left out, so the
-//! number is on the safe side. The force is that of a light finishing pass and is a parameter, since a tool's force
-//! depends on its wear. Up to `deflection_um_change` (10 µm) nothing is said; above it the finding asks for a change (a
-//! nest milled to the first side, more or thicker tabs) and leaves the case running, since what simulation and budget
-//! (16 µm) promise is the program and a first article is measured anyway; above `deflection_um_stop` (25 µm: the whole
-//! tolerance) it stops the case. During `op10` the plate lies on uncut stock and does not bend; in `op20` it does. Where
-//! both sides are roughed first it bends in `op30`, by as much less as the other side's allowance stiffens it, and lies on
-//! its nest in `op40`. Tools bend as carbide rods of 0.8 times their diameter, clamped at the holder.
+//! **Deflection** Per finishing pass: the ball's normal force from the chip it takes off its skin (Kienzle; constants of the
+//! material in `materials.toml`; `geometry::bending`), and what tool and plate give way under it. A tool asks for a change above
+//! `deflection_um_change` (10 µm) and stops the case above `deflection_um_stop` (25 µm: the whole tolerance). A plate with
+//! nothing under it stops above `deflection_unsupported_um_stop` (10 µm). Of the setups the first lies on uncut stock; in `op20`
+//! of two the plate hangs on its tabs; where both sides are roughed first it hangs in `op30`, as much stiffer as the other
+//! side's allowance makes it, and lies on its nest in `op40`. The curvature that stiffens a real plate is left out, so the
+//! number is on the safe side; wear is not in it.
 //!
 //! **Guarantees** A number that is not a number fails its check. No upstream finding is dropped or softened; a check of
 //! this room that repeats an upstream finding (same name and unit, no milder) is not said twice. Same bytes on any

@@ -37,12 +37,12 @@ pub struct ReviewToml {
     pub hole_web_mm_min: f64,
     /// Largest angle between a hole and the axis, degrees: three axes drill along it only.
     pub hole_axis_deg_max: f64,
-    /// Force of a light finishing pass, N.
-    pub finish_force_n: f64,
     /// Deflection above which a change is asked for, µm.
     pub deflection_um_change: f64,
     /// Deflection above which the case stops, µm.
     pub deflection_um_stop: f64,
+    /// A plate that hangs on its tabs with nothing under it stops the case above this, µm.
+    pub deflection_unsupported_um_stop: f64,
     /// Least distance from the implant to a sinus lumen, mm.
     pub sinus_distance_mm_min: f64,
     /// Slice step above which a finer scan is asked for, mm.
@@ -100,9 +100,9 @@ impl TryFrom<ReviewToml> for ReviewParams {
             ("hole_edge_over_diameter_min", t.hole_edge_over_diameter_min, 0.5, 10.0),
             ("hole_web_mm_min", t.hole_web_mm_min, 0.5, 20.0),
             ("hole_axis_deg_max", t.hole_axis_deg_max, 0.0, 15.0),
-            ("finish_force_n", t.finish_force_n, 0.1, 100.0),
             ("deflection_um_change", t.deflection_um_change, 1.0, 25.4),
             ("deflection_um_stop", t.deflection_um_stop, t.deflection_um_change, 25.4),
+            ("deflection_unsupported_um_stop", t.deflection_unsupported_um_stop, 1.0, 25.4),
             ("sinus_distance_mm_min", t.sinus_distance_mm_min, 0.5, 20.0),
             ("slice_step_mm_change", t.slice_step_mm_change, 0.1, 2.0),
             ("slice_step_mm_review", t.slice_step_mm_review, t.slice_step_mm_change, 3.0),

@@ -107,6 +107,20 @@ fn tool(number: u32, kind: ToolKind, diameter_mm: f64, stick_out_mm: f64) -> Too
     }
 }
 
+fn setup(number: u32) -> Setup {
+    Setup {
+        number,
+        name: String::new(),
+        part_from_work: Pose::identity(),
+        work_offset: "G54".into(),
+        work_zero_machine_mm: [0.0; 3],
+        clearance_z_mm: 10.0,
+        task: SetupTask::All,
+        clamping: number,
+        rotary_deg: Vec::new(),
+    }
+}
+
 fn plan(implant: &Implant) -> Plan {
     let (lo, hi) = implant.body.bounds_mm().unwrap();
     let cutting = Cutting {
@@ -130,8 +144,10 @@ fn plan(implant: &Implant) -> Plan {
             implant_standard: "ASTM F2026".into(),
             density_g_per_cm3: 1.3,
             youngs_modulus_gpa: 3.6,
+            yield_n_per_mm2: 95.0,
             expansion_um_per_m_k: 47.0,
             coolant: "dry".into(),
+            kienzle: Kienzle { kc11_n_per_mm2: 150.0, mc: 0.25, normal_share: 0.5 },
             rough: cutting.clone(),
             finish: cutting.clone(),
             drill: cutting,
@@ -154,7 +170,7 @@ fn plan(implant: &Implant) -> Plan {
             tool_change_s: 4.0,
             rotary: vec![],
         },
-        setups: Vec::new(),
+        setups: vec![setup(10), setup(20)],
         fixtures: Vec::new(),
         pins: Vec::new(),
         tabs: vec![tab(1.0, 0.0), tab(0.0, 1.0), tab(-1.0, 0.0), tab(0.0, -1.0)],
@@ -168,6 +184,8 @@ fn plan(implant: &Implant) -> Plan {
         .into(),
         rough_allowance_mm: 0.5,
         scallop_mm: 0.008,
+        finish_skin_mm: 0.26,
+        visibility: None,
         nest: None,
         findings: Vec::new(),
     }
@@ -195,7 +213,9 @@ fn a_sound_part_stops_nothing_and_asks_for_nothing() {
     assert!(!r.stops());
     assert!(r.findings.iter().all(|f| f.severity == Severity::Note), "{:#?}", r.findings);
     // Deflections are said even when they are small.
-    assert!(found(&r, "deflection-plate").is_some() && found(&r, "deflection-tool-rim").is_some());
+    for id in ["deflection-plate-op20-finish", "deflection-tool-op10-rim", "deflection-tool-op20-rim"] {
+        assert!(found(&r, id).is_some(), "{id}");
+    }
 }
 
 #[test]
@@ -268,26 +288,43 @@ fn a_waist_is_an_undercut_and_noise_is_not() {
 }
 
 #[test]
-fn deflection_is_the_closed_form_and_has_three_answers() {
-    // Rods and discs as in handbooks: D3 L15 1.15 um/N, D6 L30 0.58; a PEEK disc of 40 mm radius and 4 mm.
-    assert!((deflection::tool_um_per_n(&tool(1, ToolKind::Ball, 3.0, 15.0)) - 1.15).abs() < 0.01);
-    assert!((deflection::tool_um_per_n(&tool(1, ToolKind::Ball, 6.0, 30.0)) - 0.576).abs() < 0.01);
-    let d: f64 = 3600.0 * 64.0 / (12.0 * 0.91);
-    let disc = 1600.0 * 3.3 / (16.0 * std::f64::consts::PI * 1.3 * d) * 1e3;
-    assert!((deflection::disc_um_per_n(40.0, 4.0, 3.6) - disc).abs() < 1e-9);
-    assert!(
-        (deflection::tab_um_per_n(10.0, 7.0, 2.0, 3.6) - 1000.0 / (12.0 * 3600.0 * 7.0 * 8.0 / 12.0) * 1e3)
-            .abs()
-            < 1e-9
-    );
+fn a_tool_that_bends_has_three_answers() {
     let severity = |stick_out: f64| {
         let r = review(|_, p| p.tools.get_mut("rim").unwrap().stick_out_mm = stick_out);
-        found(&r, "deflection-tool-rim").unwrap().severity
+        found(&r, "deflection-tool-op20-rim").unwrap().severity
     };
-    // 2 N on D3: 1.15 um/N at 15 mm, with the cube of the length: 2.8, 18.4 and 43.6 um.
+    // Some 1.4 N on D3: 1.15 um/N at 15 mm, with the cube of the length: 1.9, 13 and 30 um.
     assert_eq!([16.0, 30.0, 40.0].map(severity), [Severity::Note, Severity::Change, Severity::Stop]);
-    let r = review(|_, p| p.tabs.clear());
-    assert_eq!(found(&r, "deflection-plate").unwrap().severity, Severity::Stop, "a plate on nothing");
+}
+
+#[test]
+fn a_plate_is_held_against_ten_micrometres_where_nothing_is_under_it_and_only_there() {
+    let of = |change: &dyn Fn(&mut Plan), op: &str| {
+        let r = review(|_, p| change(p));
+        let f = found(&r, &format!("deflection-plate-{op}-finish")).expect("said per pass").clone();
+        (f.severity, f.measured.unwrap())
+    };
+    let thin_tabs = |p: &mut Plan| p.tabs.iter_mut().for_each(|t| t.z_max_mm = t.z_min_mm + 1.5);
+    // Force and stiffness from the closed forms: 2.5 N; tabs of 2 mm 1.24 um/N together, three times that where it tilts.
+    let (severity, um) = of(&|_| (), "op20");
+    assert!(severity == Severity::Note && um > 8.0 && um < 10.0, "{um}");
+    // (2 / 1.5)³ = 2.37 times as much.
+    let (severity, thin_um) = of(&thin_tabs, "op20");
+    assert!(severity == Severity::Stop && (thin_um / um - 2.37).abs() < 0.01, "{thin_um}");
+    assert_eq!(of(&thin_tabs, "op10"), (Severity::Note, 0.0), "on the uncut blank");
+    assert_eq!(of(&|p| p.tabs.clear(), "op20").0, Severity::Stop, "a plate on nothing");
+    // Roughed on both sides it hangs while its first side is finished, and lies on a nest for the second.
+    let rough_first = |p: &mut Plan| {
+        thin_tabs(p);
+        p.setups = [10, 20, 30, 40].map(setup).into();
+        for (s, task) in p.setups.iter_mut().zip([SetupTask::Rough, SetupTask::Rough, SetupTask::Finish, SetupTask::Finish]) {
+            s.task = task;
+        }
+        let own = Plan { nest: None, ..p.clone() };
+        p.nest = Some(Box::new(Nest { carries: 40, inset_mm: 4.0, ground_z_mm: 0.0, seat_mm2: 1.0, plan: own }));
+    };
+    assert_eq!(of(&rough_first, "op30").0, Severity::Stop);
+    assert_eq!(of(&rough_first, "op40"), (Severity::Note, 0.0));
 }
 
 fn upstream_facts() -> (ScanFacts, BoneFacts, SurfaceFacts, DefectFacts) {
@@ -448,6 +485,10 @@ fn limits_that_cannot_be_are_refused_by_key_and_the_titanium_table_is_valid() {
         params(&text.replacen(from, to, 1)).unwrap_err().to_string()
     };
     assert!(refusal("thickness_mm_min = 2.0", "thickness_mm_min = nan").contains("review.thickness_mm_min"));
+    assert!(
+        refusal("deflection_unsupported_um_stop = 10.0", "deflection_unsupported_um_stop = 0.0")
+            .contains("review.deflection_unsupported_um_stop")
+    );
     assert!(
         refusal("deflection_um_stop = 25.0", "deflection_um_stop = 60.0")
             .contains("review.deflection_um_stop")

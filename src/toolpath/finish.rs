@@ -15,7 +15,7 @@ const LATTICE_MM: f64 = 0.25;
 /// The same for the skin.
 const SEMI_LATTICE_MM: f64 = 0.4;
 /// Raster up to this slope, waterlines from the lower one: ten degrees of overlap on either side of 30.
-const RASTER_TO_DEG: f64 = 40.0;
+pub const RASTER_TO_DEG: f64 = 40.0;
 const RASTER_SPACED_DEG: f64 = 30.0;
 const WATERLINE_FROM_DEG: f64 = 20.0;
 /// Twice the sine of the flattest waterline slope is reached at 43 degrees: from there every second level will do.

@@ -4,9 +4,9 @@ use crate::model::{Cutting, Hole, Implant, Move, Operation, Plan, Tool, Watch};
 
 use super::cutter;
 use super::error::ToolpathError;
-use super::finish::{Finishing, Grade, Zone};
+use super::finish::{Finishing, Grade, RASTER_TO_DEG, Zone};
 use super::params::ToolpathParams;
-use super::plane::{Lowered, Plane};
+use super::plane::{Field, Lowered, Plane};
 use super::rough::{Roughed, Roughing, standing};
 use super::scene::Scene;
 use super::speeds::speeds;
@@ -46,11 +46,24 @@ impl Maker<'_> {
     }
 
     fn add(&mut self, name: &str, scene: &Scene, tool: &Tool, how: (&Cutting, f64), moves: Vec<Move>) {
+        self.add_on(name, scene, tool, how, 0.0, moves);
+    }
+
+    /// The same over a face that leans by `slope_rad`: there a ball cuts at a larger diameter.
+    fn add_on(
+        &mut self,
+        name: &str,
+        scene: &Scene,
+        tool: &Tool,
+        how: (&Cutting, f64),
+        slope_rad: f64,
+        moves: Vec<Move>,
+    ) {
         if moves.is_empty() {
             return;
         }
         let (cutting, depth_mm) = how;
-        let s = speeds(cutting, tool, &self.plan.machine, depth_mm);
+        let s = speeds(cutting, tool, &self.plan.machine, depth_mm, slope_rad);
         self.out.push(Operation {
             name: name.into(),
             setup: scene.setup,
@@ -112,7 +125,8 @@ impl Maker<'_> {
             let field = finishing.field(tool, grade);
             let pieces = finishing.passes(tool, &field, zone, grade);
             let moves = finishing.moves(tool, pieces, zone, grade);
-            self.add(&format!("{what} {side}"), scene, tool, (&plan.material.finish, depth_mm), moves);
+            let (name, how) = (format!("{what} {side}"), (&plan.material.finish, depth_mm));
+            self.add_on(&name, scene, tool, how, typical_slope_rad(&field, zone), moves);
         }
         Ok(())
     }
@@ -136,6 +150,18 @@ impl Maker<'_> {
         }
         Ok(())
     }
+}
+
+/// Slope that a pass of a zone is set for: that of half the places of the shallow one, a wall for the steep one. The
+/// steepest shallow place is cut some half faster than the table says, which its ranges hold.
+fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
+    if zone == Zone::Steep {
+        return std::f64::consts::FRAC_PI_2;
+    }
+    let steepest = RASTER_TO_DEG.to_radians().tan() as f32;
+    let mut slopes: Vec<f32> = field.slope.iter().copied().filter(|&s| s <= steepest).collect();
+    let middle = slopes.len() / 2;
+    if slopes.is_empty() { 0.0 } else { f64::from(*slopes.select_nth_unstable_by(middle, f32::total_cmp).1).atan() }
 }
 
 fn rough_setup(

@@ -195,7 +195,9 @@ pub fn repair(
             continue;
         }
         let depth_mm = params.semi_allowance_mm + params.semi_scallop_mm;
-        let s = speeds(&plan.material.finish, tools.rim, &plan.machine, depth_mm);
+        // Repairs lie anywhere, walls too.
+        let wall = std::f64::consts::FRAC_PI_2;
+        let s = speeds(&plan.material.finish, tools.rim, &plan.machine, depth_mm, wall);
         let op = Operation {
             name: REST.into(),
             setup: scene.setup,

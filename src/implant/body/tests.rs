@@ -14,7 +14,7 @@ use super::params::tests::peek_with;
 use super::*;
 use crate::geometry::crossings;
 use crate::geometry::nets::{Nudge, surface_net};
-use crate::model::{Cell, Cutting, DefectFacts, Grid, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry};
+use crate::model::{Cell, Cutting, DefectFacts, Grid, Kienzle, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry};
 
 const OUTER_MM: f64 = 80.0;
 const INNER_MM: f64 = 75.0;
@@ -141,8 +141,10 @@ fn peek() -> Material {
         implant_standard: "ASTM F2026".into(),
         density_g_per_cm3: 1.3,
         youngs_modulus_gpa: 3.6,
+        yield_n_per_mm2: 95.0,
         expansion_um_per_m_k: 47.0,
         coolant: "dry".into(),
+        kienzle: Kienzle { kc11_n_per_mm2: 150.0, mc: 0.25, normal_share: 0.5 },
         rough: cutting.clone(),
         finish: cutting.clone(),
         drill: cutting,
