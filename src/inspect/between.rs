@@ -18,6 +18,8 @@ use super::witness::Witnesses;
 
 /// The bound is brought this near to the most that was found, mm.
 const NEAR_ENOUGH_MM: f64 = 0.001;
+/// Of a part that is out already: to this share of what it is out by.
+const NEAR_ENOUGH_OF_EXCESS: f64 = 0.1;
 /// A facet's piece about a tab witness is halved down to this, mm: then it is the witness's or it is not.
 const WITNESS_EDGE_MM: f64 = 0.1;
 /// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
@@ -71,10 +73,12 @@ pub fn between(
     }
     let Some(most_mm) = all.most.map(|m| m.deviation_mm) else { return all };
     // Fixed before any facet is looked at again, so that the order of looking decides nothing.
-    let target = most_mm.max(0.0) + NEAR_ENOUGH_MM;
+    let near_enough_mm = NEAR_ENOUGH_MM.max(NEAR_ENOUGH_OF_EXCESS * (most_mm - tolerance_mm));
+    let target = most_mm.max(0.0) + near_enough_mm;
     let bound = |p: [f64; 3], normal: &Vector3<f64>, covers_mm: f64, n: &Near| {
         n.distance_mm
-            + n.index.map_or(covers_mm, |index| {
+            // Where no cutter comes near the deviation is given as the reach; so is what lies about it.
+            + n.index.map_or(0.0, |index| {
                 let (g, r) = sweep.gradient(p, index);
                 let along = (g - normal * g.dot(normal)).norm();
                 let curved = if r > 0.0 { covers_mm / (2.0 * r) } else { 1.0 };
@@ -163,8 +167,7 @@ impl Look<'_> {
             let near = self.sweep.nearest_of(&places, REACH_MM, hint);
             for ((order, piece, covers_mm), (p, n)) in asked.into_iter().zip(places.into_iter().zip(near)) {
                 let at_corner = |v: &Vector3<f64>| {
-                    n.index
-                        .map_or(n.distance_mm + covers_mm, |index| self.sweep.distance_mm((*v).into(), index))
+                    n.index.map_or(n.distance_mm, |index| self.sweep.distance_mm((*v).into(), index))
                 };
                 let up_to_mm = piece.0.iter().map(at_corner).fold(n.distance_mm, f64::max);
                 // The last round keeps what it has: its bound stands.

@@ -79,6 +79,7 @@ pub use nest::{SeatMeasured, measure_seat};
 pub use params::{InspectParams, InspectToml};
 
 use fit::Fitted;
+use surface::Beside;
 use verdict::Check;
 
 /// Places of the measured surface are taken no farther off the design than this, mm: beyond it the part is
@@ -101,6 +102,33 @@ pub fn inspect(
     params: &InspectParams,
     watch: &dyn Watch,
 ) -> Result<Inspection, InspectError> {
+    look(design, milled, job, fit, params, Beside::MachineOff, watch)
+}
+
+/// As [`inspect`] without a bone, less `sensitivity` and `capability`, on which no verdict depends and which take half of
+/// the time: for whoever asks for thousands of verdicts.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_surface(
+    design: &Mesh<Part>,
+    milled: &Milled,
+    job: &Job,
+    params: &InspectParams,
+    watch: &dyn Watch,
+) -> Result<Inspection, InspectError> {
+    look(design, milled, job, None, params, Beside::Nothing, watch)
+}
+
+fn look(
+    design: &Mesh<Part>,
+    milled: &Milled,
+    job: &Job,
+    fit: Option<FitInput>,
+    params: &InspectParams,
+    beside: Beside,
+    watch: &dyn Watch,
+) -> Result<Inspection, InspectError> {
     let t = &params.t;
     check_design(design)?;
     if milled.line_ends.is_empty() || milled.path.is_empty() {
@@ -110,7 +138,7 @@ pub fn inspect(
         });
     }
     let tree = Bvh::new(design);
-    let compared = surface::compare(design, &tree, milled, job, t, watch)?;
+    let compared = surface::compare(design, &tree, milled, job, t, beside, watch)?;
     let mut checks = verdict::of_surface(&compared, &milled.facts.collisions, t);
     let mut fitted = None;
     if let Some(input) = fit {

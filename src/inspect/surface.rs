@@ -62,6 +62,15 @@ pub struct Compared {
     pub capability: Option<Capability>,
 }
 
+/// What is asked beside the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing: no verdict depends on more.
+    Nothing,
+    /// What a machine that is a little off makes of the path.
+    MachineOff,
+}
+
 /// Measures.
 ///
 /// # Errors
@@ -72,6 +81,7 @@ pub fn compare(
     milled: &Milled,
     job: &Job,
     t: &InspectToml,
+    beside: Beside,
     watch: &dyn Watch,
 ) -> Result<Compared, InspectError> {
     for (index, e) in milled.line_ends.iter().enumerate() {
@@ -140,10 +150,14 @@ pub fn compare(
         deviation_mm: spread::deviations(pooled),
     };
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
-    watch.note("sensitivity");
-    let places = places::choose(&samples, &near, &witnesses, &sweep);
-    let (sensitivity, slopes) = sensitivity::sensitivity(&sweep, &places, job, tolerance);
-    let capability = capability::capability(&places, &slopes, job, tolerance, &t.capability);
+    let (mut sensitivity, mut capability) = (Vec::new(), None);
+    if beside == Beside::MachineOff {
+        watch.note("sensitivity");
+        let places = places::choose(&samples, &near, &witnesses, &sweep);
+        let slopes;
+        (sensitivity, slopes) = sensitivity::sensitivity(&sweep, &places, job, tolerance);
+        capability = capability::capability(&places, &slopes, job, tolerance, &t.capability);
+    }
     Ok(Compared {
         samples,
         sample_mm,

@@ -3,8 +3,8 @@
 use std::f64::consts::TAU;
 use std::sync::OnceLock;
 
-use osteomill::inspect::{InspectParams, inspect};
-use osteomill::milling::{MillingParams, ProgramText, mill};
+use osteomill::inspect::{InspectParams, inspect_surface};
+use osteomill::milling::{MillingParams, ProgramText, ReadContext, mill, read_program};
 use osteomill::model::{
     Collision, Dialect, Dir, Hole, HoleFacts, Implant, ImplantFacts, Inspection, Job, Mesh, Part, Plan,
     Point, Pose, Silent, Verdict,
@@ -53,8 +53,14 @@ pub struct Made {
 pub struct Said {
     pub accepted: bool,
     pub collisions: Vec<Collision>,
-    /// `None` where nothing could be inspected, with the reason.
+    /// The reason where nothing could be inspected.
     pub inspection: Result<Inspection, String>,
+}
+
+impl Said {
+    pub fn rejected(collisions: Vec<Collision>, why: impl ToString) -> Self {
+        Self { accepted: false, collisions, inspection: Err(why.to_string()) }
+    }
 }
 
 pub fn made() -> &'static Made {
@@ -137,19 +143,55 @@ fn arc_through(a: [f64; 2], p: [f64; 2], q: [f64; 2]) -> Option<String> {
     good.then(|| format!("{word} X{:.4} Y{:.4} I{:.4} J{:.4}", q[0], q[1], centre[0], centre[1]))
 }
 
-/// The product's own judge, on texts and a job that it sees for the first time.
-pub fn judge(programs: &[ProgramText], job: &Job) -> Said {
+/// The first word that the judge's reader refuses, as program and line: the milling reads with the same and tells it among
+/// its faults.
+pub fn first_refused(programs: &[ProgramText], job: &Job) -> Option<(String, u32)> {
+    let made = made();
+    let milling = toml::Value::try_from(&made.milling).expect("plain data");
+    let arc_radius_error_mm_max = milling["arc_radius_error_mm_max"].as_float().expect("a number");
+    for entry in &job.program {
+        let text = &programs.iter().find(|p| p.file == entry.file)?.text;
+        let offset: u32 = entry.work_offset.strip_prefix('G')?.parse().ok()?;
+        let m = &job.machine;
+        let reading = read_program(
+            text,
+            &ReadContext {
+                dialect: entry.dialect,
+                start_mm: entry.work_zero_machine_mm.map(|z| -z),
+                work_zero_machine_mm: entry.work_zero_machine_mm,
+                work_offset: Some(10 * offset),
+                tools: Some(job.tool.iter().map(|t| t.number).collect()),
+                feed_mm_per_min_max: m.feed_mm_per_min_max,
+                spindle_rpm: [m.spindle_rpm_min, m.spindle_rpm_max],
+                arc_radius_error_mm_max,
+            },
+        );
+        if let Some(line) = reading.faults.iter().map(|f| f.line).min() {
+            return Some((entry.file.clone(), line));
+        }
+    }
+    None
+}
+
+/// The product's own judge, on texts and a job that it sees for the first time. Where `enough` says so of the faults of the
+/// milling the part is not measured any more: with any fault the verdict is `reject`, whatever its surface.
+pub fn judge(programs: &[ProgramText], job: &Job, enough: impl Fn(&[Collision]) -> bool) -> Said {
     let made = made();
     let milled = match mill(programs, job, Some(&made.design), &made.milling, &Silent) {
         Ok(milled) => milled,
-        Err(e) => {
-            return Said { accepted: false, collisions: Vec::new(), inspection: Err(e.to_string()) };
-        }
+        Err(e) => return Said::rejected(Vec::new(), e),
     };
-    let inspection = inspect(&made.design, &milled, job, None, &made.inspect, &Silent);
-    let inspection = inspection.map_err(|e| e.to_string());
-    let accepted = inspection.as_ref().is_ok_and(|i| i.facts.verdict == Verdict::Accept);
-    Said { accepted, collisions: milled.facts.collisions, inspection }
+    if !milled.facts.collisions.is_empty() && enough(&milled.facts.collisions) {
+        return Said::rejected(milled.facts.collisions, "not asked for");
+    }
+    match inspect_surface(&made.design, &milled, job, &made.inspect, &Silent) {
+        Ok(i) => Said {
+            accepted: i.facts.verdict == Verdict::Accept,
+            collisions: milled.facts.collisions,
+            inspection: Ok(i),
+        },
+        Err(e) => Said::rejected(milled.facts.collisions, e),
+    }
 }
 
 /// Rings of places from the hole's edge (`u` = 0) to the outline (`u` = 1), seen along z.

@@ -90,7 +90,7 @@ impl Form {
     fn searched(&self, q: V, n: V) -> Stretch {
         let out = |t: f64| {
             let p = [q[0] + t * n[0], q[1] + t * n[1], q[2] + t * n[2]];
-            let rho = p[0].hypot(p[1]);
+            let rho = length(p[0], p[1]);
             (rho - self.r).max(self.end(rho) - p[2])
         };
         let span = 1.0;
@@ -115,6 +115,11 @@ impl Form {
 
 fn dot(a: V, b: V) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// Takes a quarter of `hypot`'s time; nothing here is so long or short that squares overflow.
+fn length(x: f64, y: f64) -> f64 {
+    (x * x + y * y).sqrt()
 }
 
 /// Between the roots of `a t² + 2 b t + c`.
@@ -236,12 +241,16 @@ impl Sampler {
         };
         let (walks, refused) = walks(programs, job);
         assert!(refused.is_empty(), "the sound programs are refused: {refused:?}");
-        let met = s.touch_all(&walks.iter().collect::<Vec<_>>());
-        for (number, (walk, met)) in walks.iter().zip(met).enumerate() {
-            s.base.insert(walk.key(), number as u32);
-            // A motion made twice counts once; either is enough.
-            let number = s.base[&walk.key()];
-            s.met.extend(met.into_iter().map(|(i, t)| (number, i, t as f32)));
+        // A motion made twice counts once.
+        let mut once: Vec<&Walk> = Vec::new();
+        for walk in &walks {
+            s.base.entry(walk.key()).or_insert_with(|| {
+                once.push(walk);
+                once.len() as u32 - 1
+            });
+        }
+        for (number, met) in s.touch_all(&once).into_iter().enumerate() {
+            s.met.extend(met.into_iter().map(|(i, t)| (number as u32, i, t)));
         }
         let dev = s.deviations(&[], &[]);
         let proud: Vec<V> = (0..dev.len()).filter(|&i| dev[i] > HARM_MM).map(|i| s.samples[i].p).collect();
@@ -270,18 +279,9 @@ impl Sampler {
     /// What these programs do to the part.
     pub fn outcome(&self, programs: &[ProgramText], job: &Job) -> Outcome {
         let (walks, refused) = walks(programs, job);
-        let mut there =
-            vec![false; self.base.len().max(1 + self.base.values().max().map_or(0, |m| *m as usize))];
-        let mut fresh = Vec::new();
-        for w in &walks {
-            match self.base.get(&w.key()) {
-                Some(&n) => there[n as usize] = true,
-                None => fresh.push(w),
-            }
-        }
+        let (gone, fresh) = self.against_sound(&walks);
         let moved = fresh.iter().map(|w| (w.program, w.line));
         let changed = moved.chain(refused.iter().map(|r| (r.0, r.1))).collect();
-        let gone: Vec<bool> = there.iter().map(|t| !t).collect();
         let harm = refused
             .first()
             .map(|(p, line, why)| format!("refused: program {p} line {line}: {why}"))
@@ -290,9 +290,33 @@ impl Sampler {
         Outcome { harm, changed }
     }
 
+    /// Which motions of the sound programs are not made, and which are made that are none of theirs.
+    fn against_sound<'w>(&self, walks: &'w [Walk]) -> (Vec<bool>, Vec<&'w Walk>) {
+        let mut gone = vec![true; self.base.len()];
+        let mut fresh = Vec::new();
+        for w in walks {
+            match self.base.get(&w.key()) {
+                Some(&n) => gone[n as usize] = false,
+                None => fresh.push(w),
+            }
+        }
+        (gone, fresh)
+    }
+
+    /// Deviation of every sample: from what the sound programs' motions are known to do and from the others walked again,
+    /// and from all motions walked anew.
+    pub fn both_ways(&self, programs: &[ProgramText], job: &Job) -> [Vec<f64>; 2] {
+        let (walks, _) = walks(programs, job);
+        let (gone, fresh) = self.against_sound(&walks);
+        let anew = self.touch_all(&walks.iter().collect::<Vec<_>>());
+        [
+            self.deviations(&gone, &self.touch_all(&fresh).concat()),
+            self.deviations(&vec![true; gone.len()], &anew.concat()),
+        ]
+    }
+
     fn off(&self, gone: &[bool], fresh: &[&Walk]) -> Option<String> {
-        let fresh: Vec<(u32, f64)> = self.touch_all(fresh).concat();
-        let dev = self.deviations(gone, &fresh);
+        let dev = self.deviations(gone, &self.touch_all(fresh).concat());
         let worst = (0..dev.len())
             .filter(|&i| dev[i] < -HARM_MM || (dev[i] > HARM_MM && !self.tab[i]))
             .max_by(|&a, &b| dev[a].abs().total_cmp(&dev[b].abs()))?;
@@ -300,12 +324,12 @@ impl Sampler {
         Some(format!("{:+.4} mm at ({:.2}, {:.2}, {:.2})", dev[worst], p[0], p[1], p[2]))
     }
 
-    fn deviations(&self, gone: &[bool], fresh: &[(u32, f64)]) -> Vec<f64> {
+    fn deviations(&self, gone: &[bool], fresh: &[(u32, f32)]) -> Vec<f64> {
         let mut dev = vec![REACH_MM; self.samples.len()];
         let old = self.met.iter().filter(|m| !gone.get(m.0 as usize).is_some_and(|g| *g));
-        for (i, t) in old.map(|m| (m.1, f64::from(m.2))).chain(fresh.iter().copied()) {
+        for (i, t) in old.map(|m| (m.1, m.2)).chain(fresh.iter().copied()) {
             let d = &mut dev[i as usize];
-            *d = d.min(t);
+            *d = d.min(f64::from(t));
         }
         // At an edge a gouge is as deep as on the face where it is less deep: seen along the other face's normal, a shaving
         // of one face looks as deep as that face is high.
@@ -322,7 +346,7 @@ impl Sampler {
     }
 
     /// Deviation of each sample that the tool comes near to on this motion.
-    fn touch(&self, walk: &Walk, seen: &mut Vec<f64>) -> Vec<(u32, f64)> {
+    fn touch(&self, walk: &Walk, seen: &mut Vec<f64>) -> Vec<(u32, f32)> {
         let Some(form) = self.forms.get(&walk.tool) else { return Vec::new() };
         // Beyond any deviation: not met.
         seen.resize(self.samples.len(), 1.0);
@@ -362,10 +386,10 @@ impl Sampler {
             }
         });
         met.sort_unstable();
-        met.iter().map(|&i| (i, std::mem::replace(&mut seen[i as usize], 1.0))).collect()
+        met.iter().map(|&i| (i, std::mem::replace(&mut seen[i as usize], 1.0) as f32)).collect()
     }
 
-    fn touch_all(&self, walks: &[&Walk]) -> Vec<Vec<(u32, f64)>> {
+    fn touch_all(&self, walks: &[&Walk]) -> Vec<Vec<(u32, f32)>> {
         walks.par_iter().map_init(Vec::new, |seen, w| self.touch(w, seen)).collect()
     }
 }
@@ -388,7 +412,7 @@ impl Cells {
                     let lo = self.lo[a] + k as f64 * CELL_MM;
                     (lo - tip[a]).max(tip[a] - lo - CELL_MM).max(0.0)
                 };
-                let away = off(0, i).hypot(off(1, j));
+                let away = length(off(0, i), off(1, j));
                 if away <= reach {
                     each(cell, away);
                 }
@@ -515,7 +539,7 @@ fn collision(walks: &[Walk], forms: &HashMap<u32, Form>, job: &Job) -> Option<St
             };
             for j in range(1) {
                 for i in range(0) {
-                    let rho = (at(0, i) - tip[0]).hypot(at(1, j) - tip[1]);
+                    let rho = length(at(0, i) - tip[0], at(1, j) - tip[1]);
                     if rho < r {
                         each(j * n[0] + i, rho);
                     }
@@ -527,7 +551,7 @@ fn collision(walks: &[Walk], forms: &HashMap<u32, Form>, job: &Job) -> Option<St
             for f in job.fixture.iter().filter(|f| f.setups.contains(&setup)) {
                 let (flo, fhi) = (f.body.min_mm.mm, f.body.max_mm.mm);
                 let off = |a: usize| (flo[a] - tip[a]).max(tip[a] - fhi[a]).max(0.0);
-                let (rho, high) = (off(0).hypot(off(1)), if side == 0 { fhi[2] } else { -flo[2] });
+                let (rho, high) = (length(off(0), off(1)), if side == 0 { fhi[2] } else { -flo[2] });
                 let bodies = [
                     (form.r, if rho < form.r { form.end(rho) } else { 0.0 }),
                     (tool.shank_diameter_mm / 2.0, tool.flute_length_mm),
