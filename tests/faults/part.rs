@@ -164,6 +164,7 @@ pub fn first_refused(programs: &[ProgramText], job: &Job) -> Option<(String, u32
                 feed_mm_per_min_max: m.feed_mm_per_min_max,
                 spindle_rpm: [m.spindle_rpm_min, m.spindle_rpm_max],
                 arc_radius_error_mm_max,
+                rotary: m.rotary.clone(),
             },
         );
         if let Some(line) = reading.faults.iter().map(|f| f.line).min() {
