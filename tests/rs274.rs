@@ -1,4 +1,4 @@
-//! The judge's reader against LinuxCNC's own interpreter: the same motions, in the same order, to 0.1 µm.
+//! The judge's reader against LinuxCNC's own interpreter: the same motions and feeds, in the same order, to 0.1 µm.
 //!
 //! Runs when `RS274` names the interpreter (`LD_LIBRARY_PATH` set by the caller) and `RS274_DIR` a folder with
 //! `mm.ini`, `mm.var` and `tool.tbl`. `RS274_PROGRAMS` may name a folder whose `*.ngc` are compared too.
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use osteomill::milling::{MotionKind, ReadContext, read_motions};
+use osteomill::model::{RotaryAxis, RotaryLetter};
 
 /// The interpreter prints four decimals of the unit in force: half an increment, and as much for its own sums.
 const SAME_MM: f64 = 1.0e-4;
@@ -25,12 +26,22 @@ const OWN: &[(&str, &str)] = &[
         "G21 G90 G94 G17 G40 G49 G80\nG54\nT2 M6\nG43 H2\nS3000 M3\nG0 X0. Y0. Z15.\nG98 G81 X5. Y5. Z-4. R2. F100.\nX10.\n\
          G99 X15. Y6.\nX20. Z-5.\nG80\nG0 Z15.\nG83 X5. Y15. Z-6. R1. Q2.5 F80.\nG98 X9.\nG82 X12. Z-3. R1. P.5\nG80\nG0 Z30.\nM2\n",
     ),
+    (
+        "rotary axes, indexed and turning",
+        "G21 G90 G94 G17 G40 G49 G80\nG54\nT2 M6\nG43 H2\nS3000 M3\nG0 X0. Y0. Z60.\nG0 A-30.125 C271.5\nG0 X5. Y5.\n\
+         G98 G83 X5. Y5. Z-4. R2. Q1.5 F100.\nG80\nG1 C180. F600.\nG1 X10. A-15. F300.\nG91 G1 A5. C-400.25\nG0 A-2.5 X1.\n\
+         G90\nG93 G1 X12. C0 F30.\nG1 A0 F6.\nG94\nG20 G1 X1. C45. F20.\nG21 G53 G0 Z60. A10.\nG0 A0. C0.\nM5\nM30\n",
+    ),
 ];
 
 #[derive(Debug)]
 struct Canon {
     what: &'static str,
     end: [f64; 3],
+    /// A, B, C.
+    deg: [f64; 3],
+    /// In force, per minute, in the unit in force or in degrees; as the move counts it.
+    feed: f64,
     /// Millimetres per unit it is printed in.
     unit: f64,
 }
@@ -64,17 +75,26 @@ fn motions_equal_those_of_linuxcnc() {
 fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
     let theirs =
         interpret(text, binary, dir).unwrap_or_else(|e| panic!("{name}: the interpreter refuses: {e}"));
-    let ours: Vec<_> = read_motions(text, &ReadContext::open())
-        .unwrap_or_else(|e| panic!("{name}: {e}"))
-        .into_iter()
-        .collect();
+    let axis = |letter| RotaryAxis {
+        letter,
+        direction: [0.0, 0.0, 1.0],
+        pivot_mm: [0.0; 3],
+        min_deg: -1e9,
+        max_deg: 1e9,
+        rapid_deg_per_min: 1e9,
+    };
+    // As in `mm.ini`.
+    let context =
+        ReadContext { rotary: vec![axis(RotaryLetter::A), axis(RotaryLetter::C)], ..ReadContext::open() };
+    let ours: Vec<_> =
+        read_motions(text, &context).unwrap_or_else(|e| panic!("{name}: {e}")).into_iter().collect();
     // Motions to where the tool already is are printed by neither in the same way: left out of both.
-    let mut at = [0.0; 3];
+    let (mut at, mut deg) = ([0.0; 3], [0.0; 3]);
     let theirs: Vec<_> = theirs
         .into_iter()
         .filter(|c| {
-            let moves = c.what == "arc" || far(at, c.end, c.unit);
-            at = c.end;
+            let moves = c.what == "arc" || far(at, c.end, c.unit) || far(deg, c.deg, 1.0);
+            (at, deg) = (c.end, c.deg);
             moves
         })
         .collect();
@@ -83,6 +103,7 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
         .filter(|m| {
             matches!(m.kind, MotionKind::ArcClockwise | MotionKind::ArcCounterClockwise)
                 || far(m.from_mm, m.end_mm, 1.0)
+                || far(m.from_deg, m.end_deg, 1.0)
         })
         .collect();
     for (n, (o, t)) in ours.iter().zip(&theirs).enumerate() {
@@ -93,12 +114,25 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
         };
         assert_eq!(what, t.what, "{name}: motion {n}, line {}: {o:?} {t:?}", o.line);
         assert!(
-            !far(o.end_mm, t.end, t.unit),
-            "{name}: motion {n}, line {}: {:?} {:?}",
+            !far(o.end_mm, t.end, t.unit) && !far(o.end_deg, t.deg, 1.0),
+            "{name}: motion {n}, line {}: {:?} {:?}, {:?} {:?}",
             o.line,
             o.end_mm,
-            t.end
+            t.end,
+            o.end_deg,
+            t.deg
         );
+        if what == "feed" {
+            let unit = if far(o.from_mm, o.end_mm, 1.0) { t.unit } else { 1.0 };
+            // Four decimals of the unit in force.
+            assert!(
+                (o.feed_mm_per_min - t.feed * unit).abs() <= 1e-4 * unit,
+                "{name}: motion {n}, line {}: feed {} {} x {unit}",
+                o.line,
+                o.feed_mm_per_min,
+                t.feed
+            );
+        }
     }
     assert_eq!(ours.len(), theirs.len(), "{name}: number of motions");
     println!("{name}: {} motions agree", ours.len());
@@ -124,7 +158,7 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
     }
     let canon = std::fs::read_to_string(temp.path().join("out.canon")).map_err(|e| e.to_string())?;
     let mut plane = 1;
-    let mut at = [0.0; 3];
+    let (mut at, mut deg, mut feed) = ([0.0; 3], [0.0; 3], 0.0);
     // Set when the program is in inches: the interpreter prints the program's own unit.
     let mut unit = 1.0;
     let mut out = Vec::new();
@@ -136,9 +170,12 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
         match name {
             "STRAIGHT_TRAVERSE" | "STRAIGHT_FEED" => {
                 at = std::array::from_fn(|a| numbers[a] * unit);
+                deg = std::array::from_fn(|a| numbers[a + 3]);
                 out.push(Canon {
                     what: if name == "STRAIGHT_FEED" { "feed" } else { "rapid" },
                     end: at,
+                    deg,
+                    feed,
                     unit,
                 });
             }
@@ -148,8 +185,9 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
                 at[u] = numbers[0] * unit;
                 at[v] = numbers[1] * unit;
                 at[w] = numbers[5] * unit;
-                out.push(Canon { what: "arc", end: at, unit });
+                out.push(Canon { what: "arc", end: at, deg, feed, unit });
             }
+            "SET_FEED_RATE" => feed = numbers[0],
             "SELECT_PLANE" => {
                 plane = match tail.trim_end_matches(')').trim() {
                     "CANON_PLANE_XY" | "CANON_PLANE::XY" => 1,

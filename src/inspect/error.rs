@@ -65,6 +65,17 @@ pub enum InspectError {
         /// Length found.
         length: f64,
     },
+    /// More tool directions than can be searched.
+    #[error(
+        "the programs point their tools in {found} directions (by tool and setup), at most {limit} are measured: cut at fixed \
+         angles of the rotary axes"
+    )]
+    TooManyDirections {
+        /// Directions found.
+        found: usize,
+        /// Most.
+        limit: usize,
+    },
     /// A move names a tool or a program the job does not have.
     #[error(
         "move {index} names {what} {number}, which job.toml does not list: simulate with the job the programs \

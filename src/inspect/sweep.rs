@@ -15,6 +15,10 @@ use super::error::InspectError;
 
 const LEAF: usize = 4;
 
+/// Most trees: every tool, setup and direction is one, and each is asked for every cluster of places. A turn of the table
+/// above the blank makes a dozen directions, a cut while it tilts thousands.
+const GROUPS_MAX: usize = 5000;
+
 /// Places this near to each other, mm, and at most so many are asked for together: one way down the tree for all.
 const CLUSTER_MM: f64 = 0.35;
 const CLUSTER: usize = 64;
@@ -85,6 +89,9 @@ impl Sweep {
             let key = (m.tool, program.setup, m.up.map(|u| (u * 1e9).round() as i64));
             by_key.entry(key).or_default().push(index as u32);
         }
+        if by_key.len() > GROUPS_MAX {
+            return Err(InspectError::TooManyDirections { found: by_key.len(), limit: GROUPS_MAX });
+        }
         let mut groups = Vec::new();
         let mut places: Vec<(u32, u32)> = vec![(0, 0); path.len()];
         for ((number, setup, _), members) in by_key {
@@ -139,7 +146,12 @@ impl Sweep {
                     group.offer(&group.seen_by_tool(&Vector3::from(*p)), at as usize, best);
                 }
             }
+            let (middle, wide) = ball_about(cluster);
             for group in &self.groups {
+                let farthest = best.iter().map(|n| n.distance_mm).fold(f64::NEG_INFINITY, f64::max);
+                if group.beyond(&group.seen_by_tool(&middle), wide, farthest) {
+                    continue;
+                }
                 seen.clear();
                 seen.extend(cluster.iter().map(|p| group.seen_by_tool(&Vector3::from(*p))));
                 group.search_all(&seen, best);
@@ -201,6 +213,17 @@ impl Group {
 
     fn seen_by_tool(&self, p: &Vector3<f64>) -> Vector3<f64> {
         Vector3::new(self.axes[0].dot(p), self.axes[1].dot(p), self.axes[2].dot(p)) + self.offset
+    }
+
+    /// True when no move comes as near as `than_mm` to any place within `wide` of `p`: told before the places are turned
+    /// into the tool's frame, since a table that turns makes many groups of a few moves each.
+    fn beyond(&self, p: &Vector3<f64>, wide: f64, than_mm: f64) -> bool {
+        // Above rounding, so that what is left out was beyond by every way of reckoning.
+        const SURELY_MM: f64 = 1e-6;
+        let root = &self.nodes[0];
+        let (rho, h) = box_rho_h(p, &root.lo, &root.hi);
+        let (rho, h) = ((rho - wide).max(0.0), h + wide);
+        self.cutter.endless(rho, h) > than_mm + SURELY_MM && self.cutter.body_bound(rho, h) > SURELY_MM
     }
 
     fn offer(&self, p: &Vector3<f64>, at: usize, best: &mut Near) {
@@ -319,6 +342,14 @@ fn together(places: &[[f64; 3]]) -> usize {
     places.len().min(CLUSTER)
 }
 
+/// A ball about places: middle of their box, and its radius.
+fn ball_about(places: &[[f64; 3]]) -> (Vector3<f64>, f64) {
+    let all = || places.iter().map(|p| Vector3::from(*p));
+    let (lo, hi) = all()
+        .fold((Vector3::from(places[0]), Vector3::from(places[0])), |(lo, hi), p| (lo.inf(&p), hi.sup(&p)));
+    ((lo + hi) / 2.0, (hi - lo).norm() / 2.0)
+}
+
 /// Least distance from the tool's axis and greatest height above the tip, for tips anywhere in the box.
 fn box_rho_h(p: &Vector3<f64>, lo: &[f64; 3], hi: &[f64; 3]) -> (f64, f64) {
     let off = |a: usize| (lo[a] - p[a]).max(p[a] - hi[a]).max(0.0);
@@ -366,7 +397,13 @@ mod tests {
             .map(|i| {
                 let from_mm: [f64; 3] = std::array::from_fn(|_| r.within(-20.0, 20.0));
                 let to_mm = std::array::from_fn(|k| from_mm[k] + r.within(-2.0, 2.0));
-                let up = if i % 2 == 0 { [0.0, 0.0, 1.0] } else { [0.0, 0.0, -1.0] };
+                // Upright from both sides, and a few that lean.
+                let lean = f64::from(i % 7) * 0.3;
+                let up = match i % 3 {
+                    0 => [0.0, 0.0, 1.0],
+                    1 => [0.0, 0.0, -1.0],
+                    _ => [0.0, lean.sin(), lean.cos()],
+                };
                 ToolMove { program: 0, line: i, tool: 1 + i % 3, rapid: false, from_mm, to_mm, up }
             })
             .collect();
@@ -403,6 +440,13 @@ mod tests {
             Err(InspectError::NotFinite { what: "move", index: 0, .. })
         ));
         m.to_mm[1] = 0.0;
+        // As many directions as moves.
+        let leaning = (0..6000).map(|i| {
+            let a = f64::from(i) * 1e-4;
+            ToolMove { up: [a.sin(), 0.0, a.cos()], ..m }
+        });
+        let many = Sweep::new(&leaning.collect::<Vec<_>>(), &fixtures::job()).err();
+        assert_eq!(many, Some(InspectError::TooManyDirections { found: 6000, limit: 5000 }));
         m.tool = 99;
         assert!(matches!(
             Sweep::new(&[m], &fixtures::job()),

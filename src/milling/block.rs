@@ -4,6 +4,8 @@ use super::codes::{G_GROUPS, M_GROUPS, g_group_of, m_group_of, why_not};
 use super::words::{Word, WordError};
 use crate::model::Dialect;
 
+const ABC: u32 = 0b111;
+
 /// A block with at most one code per modal group and one value per letter.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
@@ -16,7 +18,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub fn new(words: &[Word], dialect: Dialect) -> Result<Self, WordError> {
+    /// `rotary`: which of A, B, C the machine has.
+    pub fn new(words: &[Word], dialect: Dialect, rotary: [bool; 3]) -> Result<Self, WordError> {
         let mut b =
             Self { g: [None; G_GROUPS], m: [None; M_GROUPS], values: [0.0; 26], given: 0, pointed: 0 };
         for (i, w) in words.iter().enumerate() {
@@ -35,6 +38,7 @@ impl Block {
                 }
                 // The tool's edge, which carries its length.
                 b'D' if dialect == Dialect::Siemens => b.add_value(w)?,
+                b'A'..=b'C' if rotary[(w.letter - b'A') as usize] => b.add_value(w)?,
                 b'A' | b'B' | b'C' | b'U' | b'V' | b'W' => {
                     return Err(WordError::new(
                         "unknown-word",
@@ -135,10 +139,15 @@ impl Block {
         }
     }
 
-    /// True when X, Y or Z is given.
+    /// True when X, Y, Z or a rotary axis is given.
     pub fn has_axis(&self) -> bool {
         const XYZ: u32 = 0b111 << (b'X' - b'A');
-        self.given & XYZ != 0
+        self.given & (XYZ | ABC) != 0
+    }
+
+    /// True when a rotary axis is given.
+    pub fn has_rotary(&self) -> bool {
+        self.given & ABC != 0
     }
 
     /// Letters given and not among `used`.

@@ -3,13 +3,20 @@
 //! Tiles of rows are milled apart, each through all moves in order, so the outcome does not depend on threads; what a
 //! tile met is joined afterwards by move and kind.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::cutter::Cutter;
 use super::stages::Looks;
-use super::stock::{ALIVE, Lattice, Stock, TILE};
+use super::stock::{ALIVE, Gaps, Lattice, Stock, TILE, lost_in_gaps, trim_gaps};
 use super::sweep::{Span, Sweep};
+use super::tilt::Tilts;
 use crate::model::StockMap;
+use plunge::{PLUNGE_RADIUS_SHARE, Plunge, full_width_plunges};
+
+mod plunge;
+mod tilted;
 
 /// What a straight piece of motion does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +30,22 @@ pub(super) enum Doing {
 /// A straight piece of tool motion.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
-    /// Tip; x and y of the part, z = `up` times the part's.
+    /// Tip. Upright: x and y of the part, z = `up` times the part's; tilted: the frame of the tilt.
     pub span: Span,
-    /// +1 when the tool points down part −z, −1 when it points along +z.
+    /// +1 when the tool points down part −z, −1 when it points along +z; tilted: the nearer of both.
     pub up: f64,
+    /// Number of the tilt, [`Piece::UPRIGHT`] for none.
+    pub tilt: u32,
     /// Index into the cutters.
     pub cutter: u32,
     pub doing: Doing,
     /// Index of the motion it belongs to.
     pub motion: u32,
+}
+
+impl Piece {
+    /// The tool stands along part ±z.
+    pub const UPRIGHT: u32 = u32::MAX;
 }
 
 /// What kind of thing was met.
@@ -59,17 +73,6 @@ pub(super) struct Limits {
     pub plunge_depth_mm_max: f64,
 }
 
-/// Share of the cutter's radius that must be in solid stock for a plunge to count as full width, and share of the
-/// lines within it. Chosen: a ball at half its radius stands 0.13 of it above its tip.
-const PLUNGE_RADIUS_SHARE: f64 = 0.5;
-const PLUNGE_LINE_SHARE: f64 = 0.9;
-
-struct Plunge {
-    piece: u32,
-    lines: u32,
-    depth_mm: f64,
-}
-
 #[derive(Default)]
 struct TileFound {
     looks: Vec<Vec<u16>>,
@@ -77,6 +80,8 @@ struct TileFound {
     plunges: Vec<Plunge>,
     /// Piece, and the length of lines it cut off, mm.
     taken: Vec<(u32, f64)>,
+    /// Gaps within lines, by number of the line in the tile.
+    gaps: Gaps,
 }
 
 /// Mills `pieces` out of `stock`; meetings sorted by piece, the deepest per piece and kind; what each piece removed at
@@ -85,12 +90,13 @@ pub(super) fn carve(
     stock: &mut Stock,
     pieces: &[Piece],
     cutters: &[Cutter],
+    tilts: &Tilts,
     limits: &Limits,
     looks: &Looks,
 ) -> (Vec<Meeting>, Vec<f64>, Vec<StockMap>) {
     let lattice = stock.lattice;
     let row = lattice.n[0];
-    let by_tile = pieces_by_tile(&lattice, pieces, cutters);
+    let by_tile = pieces_by_tile(&lattice, pieces, cutters, tilts);
     let found: Vec<TileFound> = (
         stock.top.par_chunks_mut(row * TILE),
         stock.low.par_chunks_mut(row * TILE),
@@ -106,9 +112,14 @@ pub(super) fn carve(
             for &number in numbers {
                 looks.until(number, tile.first_row, tile.top, tile.low, tile.gone, &mut found.looks);
                 let piece = &pieces[number as usize];
-                tile.mill(number, piece, &cutters[piece.cutter as usize], limits, &mut found);
+                let cutter = &cutters[piece.cutter as usize];
+                match tilts.of(piece) {
+                    Some(tilt) => tile.mill_tilted(number, piece, tilt, cutter, limits, &mut found),
+                    None => tile.mill(number, piece, cutter, limits, &mut found),
+                }
             }
             looks.until(u32::MAX, tile.first_row, tile.top, tile.low, tile.gone, &mut found.looks);
+            found.gaps = tile.gaps;
             found
         })
         .collect();
@@ -116,7 +127,8 @@ pub(super) fn carve(
     let mut plunges = Vec::new();
     let mut removed_mm3 = vec![0.0; pieces.len()];
     let mut seen = Vec::new();
-    for f in found {
+    for (t, f) in found.into_iter().enumerate() {
+        stock.gaps.extend(f.gaps.into_iter().map(|(at, gaps)| ((t * TILE * row) as u32 + at, gaps)));
         seen.push(f.looks);
         meetings.extend(f.meetings);
         plunges.extend(f.plunges);
@@ -125,17 +137,40 @@ pub(super) fn carve(
             removed_mm3[piece as usize] += mm * lattice.step * lattice.step;
         }
     }
-    meetings.extend(full_width_plunges(plunges, pieces, cutters, lattice.step, limits.plunge_depth_mm_max));
+    meetings.extend(full_width_plunges(
+        plunges,
+        pieces,
+        cutters,
+        tilts,
+        lattice.step,
+        limits.plunge_depth_mm_max,
+    ));
     meetings.sort_by(|a, b| (a.piece, a.met).cmp(&(b.piece, b.met)).then(b.depth_mm.total_cmp(&a.depth_mm)));
     meetings.dedup_by_key(|m| (m.piece, m.met));
     (meetings, removed_mm3, looks.joined(&seen))
 }
 
-fn pieces_by_tile(lattice: &Lattice, pieces: &[Piece], cutters: &[Cutter]) -> Vec<Vec<u32>> {
+fn pieces_by_tile(lattice: &Lattice, pieces: &[Piece], cutters: &[Cutter], tilts: &Tilts) -> Vec<Vec<u32>> {
     let tiles = lattice.n[1].div_ceil(TILE);
     let mut by_tile = vec![Vec::new(); tiles];
     for (number, p) in pieces.iter().enumerate() {
         let c = &cutters[p.cutter as usize];
+        if let Some(tilt) = tilts.of(p) {
+            let bodies =
+                [(c.radius_mm, 0.0), (c.shank_radius_mm, c.flute_mm), (c.holder_radius_mm, c.nose_mm)];
+            let reach = bodies.iter().filter_map(|&(radius, above)| tilt.reach(p, radius, above));
+            if let Some((y0, y1)) =
+                reach.map(|(lo, hi)| (lo[1], hi[1])).reduce(|p, q| (p.0.min(q.0), p.1.max(q.1)))
+            {
+                let rows = lattice.range(1, y0, y1);
+                if !rows.is_empty() {
+                    for tile in &mut by_tile[rows.start / TILE..=(rows.end - 1) / TILE] {
+                        tile.push(number as u32);
+                    }
+                }
+            }
+            continue;
+        }
         let top = if p.up > 0.0 { lattice.max[2] } else { -lattice.min[2] };
         let lowest = p.span.from[2].min(p.span.to[2]);
         if lowest >= top {
@@ -167,6 +202,8 @@ struct Tile<'a> {
     top: &'a mut [f64],
     low: &'a mut [f64],
     gone: &'a mut [u32],
+    /// By number of the line in the tile; none where every tool was upright.
+    gaps: Gaps,
     /// Per block: an upper bound of `top` and of `low`, and whether it may be too high.
     bounds: Vec<[f64; 2]>,
     stale: Vec<[bool; 2]>,
@@ -189,6 +226,7 @@ impl<'a> Tile<'a> {
             top,
             low,
             gone,
+            gaps: BTreeMap::new(),
             bounds: vec![[lattice.max[2], -lattice.min[2]]; blocks],
             stale: vec![[false; 2]; blocks],
         }
@@ -350,6 +388,7 @@ impl<'a> Tile<'a> {
                 0..0
             }
         });
+        let gapped = !self.gaps.is_empty();
         for b in all.start / TILE..=(all.end - 1) / TILE {
             if !self.block_above(b, side, lowest) {
                 continue;
@@ -375,7 +414,10 @@ impl<'a> Tile<'a> {
                         continue;
                     }
                     let bottom = -far[at];
-                    let taken = old - z.max(bottom);
+                    let mut taken = old - z.max(bottom);
+                    if gapped && let Some(gaps) = self.gaps.get(&(at as u32)) {
+                        taken -= lost_in_gaps(gaps, side, z.max(bottom));
+                    }
                     removed += taken;
                     if !cutting {
                         // Whichever is less: down into it, or into it from the side.
@@ -397,6 +439,13 @@ impl<'a> Tile<'a> {
                         }
                     }
                     changed = true;
+                    let mut z = z;
+                    if gapped && let Some(gaps) = self.gaps.get_mut(&(at as u32)) {
+                        z = trim_gaps(gaps, side, z);
+                        if gaps.is_empty() {
+                            self.gaps.remove(&(at as u32));
+                        }
+                    }
                     if z <= bottom {
                         near[at] = bottom;
                         self.gone[at] = number;
@@ -422,40 +471,4 @@ impl<'a> Tile<'a> {
             found.plunges.push(plunge);
         }
     }
-}
-
-/// Pieces that go straight down into solid stock farther than allowed, counted over all that follow each other at
-/// one place, so that many small steps, lifted between or not, are no way round the limit.
-fn full_width_plunges(
-    mut plunges: Vec<Plunge>,
-    pieces: &[Piece],
-    cutters: &[Cutter],
-    step: f64,
-    limit_mm: f64,
-) -> Vec<Meeting> {
-    plunges.sort_by_key(|p| p.piece);
-    let mut out = Vec::new();
-    let mut run: Option<([f64; 2], f64)> = None;
-    for tiles in plunges.chunk_by(|a, b| a.piece == b.piece) {
-        let piece = tiles[0].piece;
-        let p = &pieces[piece as usize];
-        let radius = cutters[p.cutter as usize].radius_mm * PLUNGE_RADIUS_SHARE;
-        let whole = std::f64::consts::PI * radius * radius / (step * step);
-        let lines: u32 = tiles.iter().map(|t| t.lines).sum();
-        if f64::from(lines) < PLUNGE_LINE_SHARE * whole {
-            continue;
-        }
-        let taken = tiles.iter().fold(0.0f64, |m, t| m.max(t.depth_mm));
-        let depth = taken.min(p.span.from[2] - p.span.to[2]);
-        let before = match run {
-            Some((at, sum)) if (at[0] - p.span.to[0]).hypot(at[1] - p.span.to[1]) <= radius => sum,
-            _ => 0.0,
-        };
-        let depth_mm = before + depth;
-        run = Some(([p.span.to[0], p.span.to[1]], depth_mm));
-        if depth_mm > limit_mm {
-            out.push(Meeting { piece, met: Met::Plunge, depth_mm });
-        }
-    }
-    out
 }

@@ -9,6 +9,7 @@ use super::carve::Piece;
 use super::cutter::Cutter;
 use super::stock::{ALIVE, Lattice, Stock, TILE};
 use super::sweep::Sweep;
+use super::tilt::{Tilt, Tilts};
 use crate::model::{Mesh, Part};
 
 /// Per block of `TILE` x `TILE` lines: the z levels that matter, part mm.
@@ -68,6 +69,9 @@ impl Interest {
                 if -stock.low[at] > lattice.min[2] {
                     own.add(block, -stock.low[at], -stock.low[at]);
                 }
+                for &(a, b) in stock.gaps_of(at) {
+                    own.add(block, a, b);
+                }
             }
         }
         // A wall stands between a block and its neighbour, and up to the face of the blank.
@@ -126,11 +130,13 @@ impl CrossEnds {
 }
 
 /// Ends of the lines along `axis` (0 or 1), where interest asks. `numbers`: the pieces that removed material.
+#[allow(clippy::too_many_arguments)] // The moves, what made them, and where to look.
 pub(super) fn cross_ends(
     lattice: &Lattice,
     pieces: &[Piece],
     numbers: &[u32],
     cutters: &[Cutter],
+    tilts: &Tilts,
     interest: &Interest,
     axis: usize,
 ) -> CrossEnds {
@@ -140,8 +146,16 @@ pub(super) fn cross_ends(
     for &number in numbers {
         let p = &pieces[number as usize];
         let r = cutters[p.cutter as usize].radius_mm;
-        let (y0, y1) = (p.span.from[other].min(p.span.to[other]), p.span.from[other].max(p.span.to[other]));
-        let rows = lattice.range(other, y0 - r, y1 + r);
+        let rows = match tilts.of(p) {
+            None => {
+                let (y0, y1) =
+                    (p.span.from[other].min(p.span.to[other]), p.span.from[other].max(p.span.to[other]));
+                lattice.range(other, y0 - r, y1 + r)
+            }
+            Some(tilt) => {
+                tilt.reach(p, r, 0.0).map_or(0..0, |(lo, hi)| lattice.range(other, lo[other], hi[other]))
+            }
+        };
         if rows.is_empty() {
             continue;
         }
@@ -156,7 +170,11 @@ pub(super) fn cross_ends(
             if line.wanted {
                 for &number in &by_tile[row / TILE] {
                     let p = &pieces[number as usize];
-                    line.remove(p, &cutters[p.cutter as usize]);
+                    let cutter = &cutters[p.cutter as usize];
+                    match tilts.of(p) {
+                        Some(tilt) => line.remove_tilted(p, tilt, cutter),
+                        None => line.remove(p, cutter),
+                    }
                 }
             }
             line.ends()
@@ -193,6 +211,47 @@ impl<'a> RowLines<'a> {
         Self { lattice, axis, row, levels, removed, held, wanted }
     }
 
+    fn remove_tilted(&mut self, piece: &Piece, tilt: &Tilt, cutter: &Cutter) {
+        let (axis, other) = (self.axis, 1 - self.axis);
+        let y = self.lattice.at(other, self.row);
+        let Some((lo, hi)) = tilt.reach(piece, cutter.radius_mm, 0.0) else { return };
+        if y < lo[other] || y > hi[other] {
+            return;
+        }
+        let Some((first, last)) = self.levels_near(self.lattice.range(axis, lo[axis], hi[axis])) else {
+            return;
+        };
+        let levels = self.lattice.range(2, lo[2], hi[2]);
+        let sweep = Sweep::new(cutter, piece.span);
+        // A line is cut as far as the blank reaches, and a millimetre on, so that an end on its face is none.
+        let (x0, x1) = (self.lattice.min[axis] - 1.0, self.lattice.max[axis] + 1.0);
+        for k in first.max(levels.start)..last.min(levels.end) {
+            let mut p = [0.0, 0.0, self.lattice.at(2, k)];
+            p[other] = y;
+            let line = tilt.line(axis, p);
+            let Some(over) = sweep.over(&line, cutter.radius_mm, x0, x1) else { continue };
+            if covered_by(&self.removed[k], over.0, over.1).is_some() {
+                continue;
+            }
+            if let Some((a, b)) = sweep.within(&line, over) {
+                insert(&mut self.removed[k], a, b);
+            }
+        }
+    }
+
+    /// First and one past the last level of interest in the blocks that these lines, and one to either side, lie in.
+    fn levels_near(&self, cols: std::ops::Range<usize>) -> Option<(usize, usize)> {
+        let last_line = self.lattice.n[self.axis] - 1;
+        let lo = cols.start.saturating_sub(1).min(last_line) / TILE;
+        let hi = cols.end.min(last_line) / TILE;
+        let mut out = None;
+        for l in self.levels[lo..=hi].iter().filter(|l| !l.is_empty()) {
+            let (first, last) = out.unwrap_or((l.start, l.end));
+            out = Some((l.start.min(first), l.end.max(last)));
+        }
+        out
+    }
+
     fn remove(&mut self, piece: &Piece, cutter: &Cutter) {
         let (axis, other) = (self.axis, 1 - self.axis);
         let y = self.lattice.at(other, self.row);
@@ -204,17 +263,8 @@ impl<'a> RowLines<'a> {
         }
         let half = (r * r - off * off).sqrt();
         let cols = self.lattice.range(axis, f[axis].min(t[axis]) - half, f[axis].max(t[axis]) + half);
-        let (mut first, mut last) = (usize::MAX, 0);
         // One line to either side: an end lies between lines.
-        let last_line = self.lattice.n[axis] - 1;
-        let lo = cols.start.saturating_sub(1).min(last_line) / TILE;
-        let hi = cols.end.min(last_line) / TILE;
-        for l in &self.levels[lo..=hi] {
-            if !l.is_empty() {
-                first = first.min(l.start);
-                last = last.max(l.end);
-            }
-        }
+        let Some((first, last)) = self.levels_near(cols) else { return };
         // Levels at or above the lowest place the cutter reaches on this row.
         let lowest = f[2].min(t[2]) + cutter.height_mm(off);
         let above = if piece.up > 0.0 {

@@ -23,13 +23,13 @@ const ERROR_MM_MAX: f64 = 0.0005;
 const STRAIGHT_ERROR_MM_MAX: f64 = 1e-7;
 /// Places nearer to the form than this are not asked whether they are in or out, mm.
 const NEITHER_MM: f64 = 0.001;
-const DEXEL_MM: f64 = 0.25;
+pub(super) const DEXEL_MM: f64 = 0.25;
 
-type P3 = [f64; 3];
+pub(super) type P3 = [f64; 3];
 
 /// The end of a cutter, by its drawing.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub(super) enum Shape {
     /// Corner radius; the flat reaches to the radius less that. A ball has no flat.
     Round {
         radius: f64,
@@ -46,7 +46,7 @@ enum Shape {
 }
 
 /// T number and shape, as in the job of the tests.
-fn tool_of(t: u32) -> Shape {
+pub(super) fn tool_of(t: u32) -> Shape {
     match t {
         1 => Shape::Flat { radius: 3.0 },
         2 => Shape::Round { radius: 3.0, corner: 3.0 },
@@ -60,7 +60,7 @@ fn tool_of(t: u32) -> Shape {
 
 /// What the tip does.
 #[derive(Clone, Copy, Debug)]
-enum Path {
+pub(super) enum Path {
     /// Straight; a plunge where both ends share x and y.
     Line(P3, P3),
     /// Level, counter-clockwise about (x, y) from the first angle over the second, at height z.
@@ -74,7 +74,7 @@ fn dist(a: [f64; 2], b: [f64; 2]) -> f64 {
 }
 
 /// Distance in the level plane from a place to a straight stretch.
-fn to_stretch(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+pub(super) fn to_stretch(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
     let d = [b[0] - a[0], b[1] - a[1]];
     let l2 = d[0] * d[0] + d[1] * d[1];
     let u = if l2 > 0.0 { (((p[0] - a[0]) * d[0] + (p[1] - a[1]) * d[1]) / l2).clamp(0.0, 1.0) } else { 0.0 };
@@ -92,7 +92,7 @@ fn least(mut lo: f64, mut hi: f64, f: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// How far a place stands off what is cut, mm: positive in the material, zero on the form. `axis`: the family of lines.
-fn off(shape: Shape, path: Path, p: P3, axis: u8) -> f64 {
+pub(super) fn off(shape: Shape, path: Path, p: P3, axis: u8) -> f64 {
     match path {
         Path::Line(a, b) => off_line(shape, a, b, p, axis),
         Path::Level { centre, radius, from, turn, z } => {
@@ -234,7 +234,7 @@ fn off_line(shape: Shape, a: P3, b: P3, p: P3, axis: u8) -> f64 {
 }
 
 /// Four decimals, as in the text.
-fn four(x: f64) -> f64 {
+pub(super) fn four(x: f64) -> f64 {
     (x * 1e4).round() / 1e4
 }
 
@@ -339,7 +339,7 @@ fn cut(t: u32, paths: &[Path], second: bool, seed: u64) -> Held {
 }
 
 /// Places on lines of each family are material where the form says so: no end is missing and none is there twice.
-fn in_and_out(milled: &Milled, job: &Job, off: impl Fn(P3, u8) -> f64, seed: u64) {
+pub(super) fn in_and_out(milled: &Milled, job: &Job, off: impl Fn(P3, u8) -> f64, seed: u64) {
     let lattice = Lattice::new(&job.stock, DEXEL_MM);
     let mut lines: BTreeMap<(u8, usize, usize), Vec<LineEnd>> = BTreeMap::new();
     let across = |axis: u8| ((axis as usize + 1) % 3, (axis as usize + 2) % 3);

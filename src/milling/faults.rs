@@ -6,6 +6,7 @@ use super::carve::{Doing, Meeting, Met};
 use super::cutter::Cutter;
 use super::fixtures::{Body, meet_fixture};
 use super::free::{Freed, lost_at};
+use super::hold::meet_tilted;
 use super::load::Overload;
 use super::params::MillingParams;
 use super::program::Asked;
@@ -51,9 +52,12 @@ pub(super) fn collisions(
             let setup = asked.setups[piece.motion as usize];
             let mut out = Vec::new();
             for f in job.fixture.iter().filter(|f| f.setups.contains(&setup)) {
-                for (body, depth) in
-                    meet_fixture(piece, &cutters[piece.cutter as usize], &f.body, params.contact_mm)
-                {
+                let cutter = &cutters[piece.cutter as usize];
+                let met = match asked.tilts.of(piece) {
+                    Some(tilt) => meet_tilted(piece, tilt, cutter, &f.body, params.contact_mm),
+                    None => meet_fixture(piece, cutter, &f.body, params.contact_mm),
+                };
+                for (body, depth) in met {
                     let kind = match (body, piece.doing) {
                         (Body::Cutter, Doing::Cut) => "fixture",
                         (Body::Cutter, _) => "rapid-through-fixture",

@@ -1,6 +1,6 @@
 //! Cuts the part free of its frame, and finds where bridges of stock still held it, from what remains alone.
 //!
-//! **Method** Each z line's stretch is split into runs within the design grown by `stub_mm` and runs beyond it. Runs
+//! **Method** Each z line's stretches are split into runs within the design grown by `stub_mm` and runs beyond it. Runs
 //! beyond that hang together with the border of the blank are the frame and its bridges: cut away. Where they meet
 //! runs within the shell are the witnesses, clustered by nearness. Runs beyond the shell that do not lead to the
 //! border stay: they are material left on the part.
@@ -228,25 +228,23 @@ fn runs_of(stock: &Stock, design: Option<(&Bvh<Part>, f64)>) -> (Vec<u32>, Vec<R
             let mut runs = Vec::new();
             for i in 0..lattice.n[0] {
                 let before = runs.len();
-                if let Some((z0, z1)) = stock.column(i, j) {
-                    match &near {
-                        Some((tree, stub, interest)) => {
-                            let window = interest.at(i, j);
-                            split(
-                                lattice.at(0, i),
-                                lattice.at(1, j),
-                                z0,
-                                z1,
-                                tree,
-                                *stub,
-                                window,
-                                lattice.step,
-                                &mut runs,
-                            );
-                        }
-                        None => runs.push(Run { z0, z1, within: false, kept: false }),
+                stock.each_stretch(i, j, |z0, z1| match &near {
+                    Some((tree, stub, interest)) => {
+                        let window = interest.at(i, j);
+                        split(
+                            lattice.at(0, i),
+                            lattice.at(1, j),
+                            z0,
+                            z1,
+                            tree,
+                            *stub,
+                            window,
+                            lattice.step,
+                            &mut runs,
+                        );
                     }
-                }
+                    None => runs.push(Run { z0, z1, within: false, kept: false }),
+                });
                 counts.push((runs.len() - before) as u32);
             }
             (counts, runs)

@@ -73,6 +73,9 @@ fn cross(lattice: &Lattice, freed: &Freed, ends: &CrossEnds, axis: usize) -> Vec
     rows.into_iter().flatten().collect()
 }
 
+/// Runs nearer to each other than this are one stretch of material; a tilted tool leaves none so near.
+const GAP_MM: f64 = 1e-9;
+
 fn upright(lattice: &Lattice, freed: &Freed) -> Vec<LineEnd> {
     let mut out = Vec::new();
     for j in 0..lattice.n[1] {
@@ -80,6 +83,14 @@ fn upright(lattice: &Lattice, freed: &Freed) -> Vec<LineEnd> {
             let runs = freed.runs(i, j);
             let (x, y) = (lattice.at(0, i), lattice.at(1, j));
             if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+                for w in runs.windows(2).filter(|w| w[1].z0 - w[0].z1 > GAP_MM) {
+                    if w[0].kept {
+                        out.push(LineEnd { p_mm: [x, y, w[0].z1], axis: 2, material_below: true });
+                    }
+                    if w[1].kept {
+                        out.push(LineEnd { p_mm: [x, y, w[1].z0], axis: 2, material_below: false });
+                    }
+                }
                 if first.kept {
                     out.push(LineEnd { p_mm: [x, y, first.z0], axis: 2, material_below: false });
                 }

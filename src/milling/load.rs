@@ -13,6 +13,8 @@ use crate::model::{Job, OperationLoad, ToolLoad};
 
 /// Stretches of cut are at least this long, mm: at the usual 0.1 mm between lines ten of them across.
 const STRETCH_MM: f64 = 1.0;
+/// Less than this in a job that turns the table is rounding of the tool's place, and no cut, mm³.
+const ROUNDING_MM3: f64 = 1e-9;
 /// Above rounding of feed and speed as written.
 const ABOVE: f64 = 1.0 + 1e-9;
 
@@ -96,6 +98,7 @@ impl Cut {
 pub(super) fn loads(job: &Job, asked: &Asked, removed_mm3: &[f64]) -> Loads {
     let mut out = Loads::default();
     let limits: BTreeMap<u32, f64> = job.chip_load.iter().map(|l| (l.tool, l.chip_load_max_mm)).collect();
+    let least_mm3 = if asked.turns { ROUNDING_MM3 } else { 0.0 };
     let mut current = None;
     let mut cut = Cut::default();
     // The run of moves above the limit: the piece it began with; `None` once it is told.
@@ -136,7 +139,7 @@ pub(super) fn loads(job: &Job, asked: &Asked, removed_mm3: &[f64]) -> Loads {
         // Without a speed there is a fault of its own.
         let per_turn = rpm * f64::from(tool.flutes);
         let load = if per_turn > 0.0 { feed / per_turn } else { 0.0 };
-        if mm3 > 0.0 {
+        if mm3 > least_mm3 {
             operation.removed_mm3 += mm3;
             operation.path_mm_engaged += mm;
             if load > operation.chip_load_mm_max {
@@ -147,7 +150,7 @@ pub(super) fn loads(job: &Job, asked: &Asked, removed_mm3: &[f64]) -> Loads {
         match limits.get(&tool.number) {
             Some(&limit) if load > limit * ABOVE => {
                 let first = above.get_or_insert(Some(n as u32));
-                if mm3 > 0.0
+                if mm3 > least_mm3
                     && let Some(piece) = first.take()
                 {
                     let message = format!(

@@ -13,18 +13,25 @@
 //!
 //! For pictures, what is left is kept after each operation that the text heads, on every few lines (`stages`).
 //!
-//! **Different from the literature** Tri-dexels usually carry three equal families. Tools here point along part ±z, so
-//! a z line holds one stretch, and the order of moves matters on z lines alone.
+//! Rotary axes carry the table (`rotary`): from the program's angles and the machine's pivots follows where tip and axis of
+//! the tool are in the part. A move at fixed angles is a straight piece in one direction; a move while the table turns
+//! becomes such pieces, each within 0.5 µm (`turning`). A tool that leans is met in its own frame (`tilt`, `sweep/skew`):
+//! there the swept body is as convex as ever, and a line of any family is a line in any direction.
+//!
+//! **Different from the literature** Tri-dexels usually carry three equal families. Most tools here point along part ±z, so
+//! a z line mostly holds one stretch, and the order of moves matters on z lines alone; what a leaning tool takes out of the
+//! middle of a z line is kept as a gap.
 //!
 //! **Guarantees** Shares no code with `toolpath` and `post`. Line ends of ball, flat, drill and chamfer are exact to
-//! rounding (1e-9 mm), of a torus on a slope to 1e-7 mm, plus the chord of arcs. The same bytes on any thread count.
-//! A program that cannot be understood is a fault, never a guess. `exact` holds line ends of whole programs against
-//! closed forms: 0.2 µm on arcs, rounding on straight moves.
+//! rounding (1e-9 mm), of a torus on a slope and of leaning tools to 1e-7 mm, plus the chord of arcs. The same bytes on any
+//! thread count. A program that cannot be understood is a fault, never a guess. `exact` and `turned` hold line ends of whole
+//! programs against closed forms: 0.2 µm on arcs, 0.5 µm while the table turns, rounding on straight moves.
 //!
-//! **Limits** Tool axis along part z, three axes. The tool is taken to rise without end above its tip, as nothing
-//! else stands there. Fixtures and the blank are boxes. The table under the blank is not known unless it is a
-//! fixture. What stands between lines and is thinner than `dexel_mm` is met by the lines across it, if by any.
-//! Cutter compensation, parameters, subprograms and rotary axes are refused. The mesh is for the eye.
+//! **Limits** With the rotary axes at zero the tool stands along part ±z; rotary axes carry the table, none the spindle.
+//! Their zero is that of the work offset, and no function of the control keeps the tip on a path while they turn. The tool
+//! is taken to rise without end above its tip, as nothing else stands there. Fixtures and the blank are boxes. The table and
+//! what carries it are not known unless they are fixtures. What stands between lines and is thinner than `dexel_mm` is met
+//! by the lines across it, if by any. Cutter compensation, parameters and subprograms are refused. The mesh is for the eye.
 
 use std::collections::BTreeMap;
 
@@ -42,6 +49,7 @@ mod exact;
 mod faults;
 mod fixtures;
 mod free;
+mod hold;
 mod lines;
 mod load;
 mod motion;
@@ -49,6 +57,7 @@ mod params;
 mod picture;
 mod program;
 mod read;
+mod rotary;
 #[cfg(test)]
 mod speed;
 mod stages;
@@ -56,7 +65,11 @@ mod stock;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tilt;
 mod time;
+#[cfg(test)]
+mod turned;
+mod turning;
 mod words;
 
 pub use motion::{Motion, MotionKind, Plane, ReadFault, Reading};
@@ -92,10 +105,10 @@ pub enum MillingError {
         /// File name.
         file: String,
     },
-    /// The tool axis is not part ±z.
+    /// The tool axis is not part ±z while every rotary axis stands at zero.
     #[error(
-        "unsupported-setup: in program {file} the tool axis stands {tilt_deg:.4} degrees off part z, but only tools along part z are \
-         simulated: turn the setup"
+        "unsupported-setup: in program {file} the tool axis stands {tilt_deg:.4} degrees off part z with the rotary axes at zero, but \
+         only clampings along part z are simulated: turn the setup, or let the program turn a rotary axis"
     )]
     UnsupportedSetup {
         /// File name.
@@ -137,6 +150,21 @@ pub enum MillingError {
         /// Most lines.
         limit: usize,
     },
+    /// Moves while the table turns need more poses than are simulated.
+    #[error(
+        "program {file}, line {line}: moves while the table turns need more than {limit} poses of the tool to stay within {error_mm} mm: \
+         turn above the blank, or cut at a fixed angle"
+    )]
+    TooManyPoses {
+        /// File name.
+        file: String,
+        /// Line, counted from 1.
+        line: u32,
+        /// Most poses.
+        limit: usize,
+        /// Error of a pose, mm.
+        error_mm: f64,
+    },
     /// The user asked to stop.
     #[error("stopped by the user")]
     Stopped,
@@ -171,13 +199,13 @@ pub fn mill(
         return Err(MillingError::TooFine { lines, dexel_mm: params.dexel_mm, limit: LINES_MAX });
     }
     step(0, "reading programs")?;
-    let asked = program::read_job(programs, job, &by_number, params)?;
+    let asked = program::read_job(programs, job, (&cutters, &by_number), &lattice, params)?;
     step(1, "milling")?;
     let limits = Limits { contact_mm: params.contact_mm, plunge_depth_mm_max: params.plunge_depth_mm_max };
     let mut stock = Stock::new(lattice);
     let looks = stages::Looks::new(&lattice, &asked.stages, &asked.pieces);
     let (meetings, removed_mm3, stock_after) =
-        carve::carve(&mut stock, &asked.pieces, &cutters, &limits, &looks);
+        carve::carve(&mut stock, &asked.pieces, &cutters, &asked.tilts, &limits, &looks);
     step(2, "cutting free")?;
     let tree = design.map(Bvh::new);
     let mut freed = match &tree {
@@ -191,7 +219,8 @@ pub fn mill(
         Some(design) => Interest::near(&lattice, design, params.line_end_reach_mm),
         None => Interest::milled(&stock),
     };
-    let across = |axis| ends::cross_ends(&lattice, &asked.pieces, &removing, &cutters, &interest, axis);
+    let across =
+        |axis| ends::cross_ends(&lattice, &asked.pieces, &removing, &cutters, &asked.tilts, &interest, axis);
     let (along_x, along_y) = (across(0), across(1));
     step(4, "line ends and picture")?;
     let (line_ends, left) =
@@ -268,6 +297,9 @@ fn check_job(job: &Job) -> Result<(), MillingError> {
             "machine travels from {:?} to {:?} mm, which is no range",
             m.travel_min_mm, m.travel_max_mm
         ));
+    }
+    if let Some(what) = rotary::bad_axes(&m.rotary) {
+        return bad(what);
     }
     for l in &job.chip_load {
         let flutes = job.tool.iter().find(|t| t.number == l.tool).map_or(0, |t| t.flutes);

@@ -35,7 +35,7 @@ impl Plane {
     }
 }
 
-/// One motion of the tool tip, work frame, mm.
+/// One motion of the tool tip, work frame, mm, and of the rotary axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Motion {
     /// Line of the text, counted from 1.
@@ -46,18 +46,40 @@ pub struct Motion {
     pub from_mm: [f64; 3],
     /// Where the tip is after.
     pub end_mm: [f64; 3],
+    /// Angles of A, B, C before, degrees.
+    pub from_deg: [f64; 3],
+    /// Angles of A, B, C after, degrees.
+    pub end_deg: [f64; 3],
     /// Middle of an arc; its third component is that of the start.
     pub centre_mm: [f64; 3],
     /// Plane of an arc.
     pub plane: Plane,
     /// Whole turns an arc makes beyond the first, partial one.
     pub extra_turns: u32,
-    /// Feed along the path, mm/min; for rapids 0.
+    /// Feed along the path, mm/min; degrees/min where nothing but rotary axes moves; for rapids 0.
     pub feed_mm_per_min: f64,
     /// Spindle speed, 1/min; 0 when it stands.
     pub spindle_rpm: f64,
     /// T number in the spindle; 0 for none.
     pub tool: u32,
+}
+
+impl Motion {
+    /// True where a rotary axis moves.
+    pub fn turns(&self) -> bool {
+        self.from_deg != self.end_deg
+    }
+
+    /// What the feed of a straight motion counts along (NIST RS274NGC, NISTIR 6556, 2.1.2.5): the way of X, Y and Z as if
+    /// the rotary axes stood still, mm; where they do not move, the root of the angles' squares, degrees.
+    pub fn measure(&self) -> f64 {
+        let way = length(self.from_mm, self.end_mm);
+        if way > 0.0 { way } else { length(self.from_deg, self.end_deg) }
+    }
+}
+
+fn length(a: [f64; 3], b: [f64; 3]) -> f64 {
+    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }
 
 /// A fault of words, or one that ended the reading.

@@ -2,13 +2,14 @@
 //! writer.
 //!
 //! `blocks` reads G-code (LinuxCNC; Fanuc and Haas, whose paper tape is in `tape`; Siemens, whose tokens are in
-//! `siemens`); `klartext` reads Heidenhain's.
+//! `siemens`); `klartext` reads Heidenhain's. Words of rotary axes are in `rotary`.
 
 mod arc;
 mod blocks;
 mod checks;
 mod cycles;
 mod klartext;
+mod rotary;
 mod settings;
 mod siemens;
 mod tape;
@@ -17,7 +18,7 @@ mod tests;
 
 use super::motion::{Motion, MotionKind, Plane, ReadFault, Reading};
 use super::words::WordError;
-use crate::model::Dialect;
+use crate::model::{Dialect, RotaryAxis, RotaryLetter};
 
 const INCH_MM: f64 = 25.4;
 /// More turns of an arc than any job needs: a slip of the decimal point.
@@ -38,6 +39,8 @@ pub struct ReadContext {
     pub tools: Option<Vec<u32>>,
     /// Largest feed, mm/min.
     pub feed_mm_per_min_max: f64,
+    /// Rotary axes the machine has; words of others are refused.
+    pub rotary: Vec<RotaryAxis>,
     /// Lowest and highest spindle speed, 1/min.
     pub spindle_rpm: [f64; 2],
     /// Largest difference between the radius at the start and at the end of an arc, mm; where two increments of the
@@ -55,9 +58,19 @@ impl ReadContext {
             work_offset: None,
             tools: None,
             feed_mm_per_min_max: f64::INFINITY,
+            rotary: Vec::new(),
             spindle_rpm: [0.0, f64::INFINITY],
             arc_radius_error_mm_max: 0.002,
         }
+    }
+}
+
+/// Place of a rotary axis among A, B, C.
+pub(super) fn place_of(letter: RotaryLetter) -> usize {
+    match letter {
+        RotaryLetter::A => 0,
+        RotaryLetter::B => 1,
+        RotaryLetter::C => 2,
     }
 }
 
@@ -111,6 +124,8 @@ struct Reader<'a> {
     out: Reading,
     line: u32,
     position: [f64; 3],
+    /// Of A, B, C, degrees.
+    angles: [f64; 3],
     motion: Option<u32>,
     plane: Plane,
     incremental: bool,
@@ -121,6 +136,8 @@ struct Reader<'a> {
     length_tool: Option<u32>,
     retract_to_r: bool,
     feed_mm_per_min: Option<f64>,
+    /// The same F where nothing but rotary axes moves: no unit of length changes it.
+    feed_deg_per_min: Option<f64>,
     spindle_rpm: f64,
     spindle: u32,
     selected: Option<u32>,
@@ -142,6 +159,8 @@ impl<'a> Reader<'a> {
             out: Reading::default(),
             line: 0,
             position: context.start_mm,
+            // Homing leaves them there.
+            angles: [0.0; 3],
             motion: None,
             plane: Plane::Xy,
             incremental: false,
@@ -152,6 +171,7 @@ impl<'a> Reader<'a> {
             length_tool: None,
             retract_to_r: false,
             feed_mm_per_min: None,
+            feed_deg_per_min: None,
             spindle_rpm: 0.0,
             spindle: 5,
             selected: None,
@@ -199,11 +219,18 @@ impl<'a> Reader<'a> {
     }
 
     fn straight(&mut self, kind: MotionKind, end_mm: [f64; 3], feed_mm_per_min: f64) {
+        self.turned(kind, end_mm, self.angles, feed_mm_per_min);
+    }
+
+    /// A straight motion at whose end the rotary axes stand at these angles.
+    fn turned(&mut self, kind: MotionKind, end_mm: [f64; 3], end_deg: [f64; 3], feed_mm_per_min: f64) {
         self.push(Motion {
             line: self.line,
             kind,
             from_mm: self.position,
             end_mm,
+            from_deg: self.angles,
+            end_deg,
             centre_mm: [0.0; 3],
             plane: self.plane,
             extra_turns: 0,
@@ -215,10 +242,7 @@ impl<'a> Reader<'a> {
 
     fn push(&mut self, motion: Motion) {
         self.position = motion.end_mm;
+        self.angles = motion.end_deg;
         self.out.motions.push(motion);
     }
-}
-
-fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
-    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }

@@ -72,7 +72,8 @@ impl Stage {
         } else {
             f.path_mm_cut += length;
             if m.feed_mm_per_min > 0.0 {
-                f.time_s_at_feed += length / m.feed_mm_per_min * 60.0;
+                let fed = if m.turns() { m.measure() } else { length };
+                f.time_s_at_feed += fed / m.feed_mm_per_min * 60.0;
             }
         }
     }

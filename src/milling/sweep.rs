@@ -12,6 +12,10 @@
 
 use super::cutter::{Cutter, End};
 
+mod skew;
+
+pub(super) use skew::Skew;
+
 /// A straight move of the tip, z up the tool, mm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span {
@@ -81,15 +85,22 @@ impl<'a> Sweep<'a> {
         if lo > hi {
             return None;
         }
+        Some(self.lowest_over(al, p, w2, lo, hi))
+    }
+
+    /// Lowest point over a place at `al` along and `p` across, `w2` the square of its half chord of the disc, while the
+    /// axis is between `lo` and `hi`.
+    #[inline]
+    fn lowest_over(&self, al: f64, p: f64, w2: f64, lo: f64, hi: f64) -> f64 {
         let m = self.slope;
         let z0 = self.span.from[2];
-        Some(match self.cutter.end {
+        match self.cutter.end {
             End::Flat => z0 + m * if m > 0.0 { lo } else { hi },
             End::Ball => {
                 // Kernel: s = clamp(al - rho m / sqrt(1 + m^2)).
-                let s = (al - w * m / (1.0 + m * m).sqrt()).clamp(lo, hi);
+                let s = (al - w2.sqrt() * m / (1.0 + m * m).sqrt()).clamp(lo, hi);
                 let t = al - s;
-                z0 + m * s + r - (w2 - t * t).max(0.0).sqrt()
+                z0 + m * s + self.cutter.radius_mm - (w2 - t * t).max(0.0).sqrt()
             }
             End::Cone { slope: k } => {
                 let s = if m.abs() >= k {
@@ -104,7 +115,7 @@ impl<'a> Sweep<'a> {
                 let s = if m == 0.0 { al.clamp(lo, hi) } else { self.torus_lowest(al, p, lo, hi) };
                 z0 + m * s + self.cutter.height_mm(p.hypot(al - s))
             }
-        })
+        }
     }
 
     /// Where along the move the torus stands lowest over the line: the zero of a growing derivative.

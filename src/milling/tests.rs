@@ -359,14 +359,14 @@ fn a_part_without_bridges_is_lost_and_the_block_is_named() {
     assert!(m.facts.tab_witnesses.is_empty());
 }
 
-/// Holds every program of a folder against its first line; the kinds of fault met.
-fn told_off(folder: &str, dialect: Dialect) -> std::collections::BTreeSet<String> {
+/// Holds every program of a folder against its first line; the kinds of fault met. `on`: the job without its dialect.
+fn told_off(folder: &str, dialect: Dialect, on: &Job, least: usize) -> std::collections::BTreeSet<String> {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/gcode/bad").join(folder);
     let mut files: Vec<_> =
         std::fs::read_dir(&dir).expect("bad programs").map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.is_file());
     files.sort();
-    assert!(files.len() >= 6, "{}: only {} programs", dir.display(), files.len());
+    assert!(files.len() >= least, "{}: only {} programs", dir.display(), files.len());
     let mut kinds = std::collections::BTreeSet::new();
     for path in &files {
         let text = std::fs::read_to_string(path).unwrap();
@@ -376,7 +376,7 @@ fn told_off(folder: &str, dialect: Dialect) -> std::collections::BTreeSet<String
         let line: u32 = fields.next().unwrap().trim_start_matches("line ").parse().expect("line N");
         let (kind, words) = (fields.next().unwrap(), fields.next().unwrap());
         kinds.insert(kind.to_owned());
-        let mut job = job(&["op10.ngc"]);
+        let mut job = on.clone();
         job.program[0].dialect = dialect;
         let program = ProgramText { file: "op10.ngc".into(), text: text.clone() };
         let m = mill(&[program], &job, None, &params(&[("dexel_mm", 0.4)]), &Silent)
@@ -396,14 +396,23 @@ fn told_off(folder: &str, dialect: Dialect) -> std::collections::BTreeSet<String
 
 #[test]
 fn every_bad_program_is_told_off_with_the_words_it_begins_with() {
-    let kinds = told_off("", Dialect::LinuxCnc);
+    let kinds = told_off("", Dialect::LinuxCnc, &job(&["op10.ngc"]), 6);
     assert!(kinds.len() >= 25, "only {} kinds: {kinds:?}", kinds.len());
 }
 
 #[test]
 fn every_bad_program_of_another_dialect_is_told_off_too() {
     for dialect in Dialect::ALL.into_iter().skip(1) {
-        told_off(dialect.key(), dialect);
+        told_off(dialect.key(), dialect, &job(&["op10.ngc"]), 6);
+    }
+}
+
+#[test]
+fn every_bad_program_of_a_machine_with_rotary_axes_is_told_off() {
+    let on = turned::rotary_job();
+    told_off("rotary", Dialect::LinuxCnc, &on, 8);
+    for dialect in [Dialect::Fanuc, Dialect::Siemens, Dialect::Heidenhain] {
+        told_off(&format!("rotary-{}", dialect.key()), dialect, &on, 2);
     }
 }
 

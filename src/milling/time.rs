@@ -4,23 +4,36 @@
 //! changes speed at what its axes allow. A corner is blended within `path_blend_mm`: v² = a δ s / (1 − s) with s the
 //! sine of half the angle between the pieces, as if on a circle that stays within δ of the corner. Jerk lengthens
 //! every unbroken change of speed Δv by a/j (2 √(Δv/j) − Δv/a where a is not reached).
+//!
+//! Rotary axes run along with X, Y, Z and hold a piece to what their rapid allows; alone they run at feed in degrees/min or
+//! at their rapid, from rest to rest beside moves of X, Y, Z. Their acceleration is not known and taken as none.
 
+use super::read::place_of;
 use crate::model::MachineTool;
+
+/// Acceleration of a rotary axis, degrees/s²: machine files state its speed alone, so it has it at once.
+const AT_ONCE: f64 = 1e9;
 
 /// A straight piece for timing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leg {
     pub from: [f64; 3],
     pub to: [f64; 3],
-    /// mm/min; 0 for a rapid.
+    /// What A, B, C turn by, degrees.
+    pub turn_deg: [f64; 3],
+    /// mm/min, or degrees/min where nothing but rotary axes moves; 0 for a rapid.
     pub feed_mm_per_min: f64,
     /// The machine stands before this leg (tool change, start).
     pub from_rest: bool,
 }
 
 struct Timed {
+    /// mm; degrees where nothing but rotary axes moves.
     length: f64,
     unit: [f64; 3],
+    /// Degrees of A, B, C per unit of length.
+    turn: [f64; 3],
+    degrees: bool,
     speed: f64,
     acceleration: f64,
     jerk: f64,
@@ -57,23 +70,34 @@ pub(super) fn time_s(legs: &[Leg], machine: &MachineTool, blend_mm: f64) -> f64 
 
 fn timed(leg: &Leg, machine: &MachineTool) -> Option<Timed> {
     let d: [f64; 3] = std::array::from_fn(|a| leg.to[a] - leg.from[a]);
-    let length = d.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let mut length = d.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let turns = leg.turn_deg != [0.0; 3];
+    let degrees = turns && length < 1e-9;
+    if degrees {
+        length = leg.turn_deg.iter().map(|x| x * x).sum::<f64>().sqrt();
+    }
     if length < 1e-9 {
         return None;
     }
+    let turn = leg.turn_deg.map(|x| x / length);
     let unit = d.map(|x| x / length);
     // The largest value along the leg that keeps every axis within its own limit.
     let along = |limit: [f64; 3]| {
         (0..3).filter(|&a| unit[a] != 0.0).map(|a| limit[a] / unit[a].abs()).fold(f64::INFINITY, f64::min)
     };
-    let rapid = along(machine.rapid_mm_per_min);
+    let mut rapid = along(machine.rapid_mm_per_min);
+    for axis in machine.rotary.iter().filter(|_| turns) {
+        rapid = rapid.min(axis.rapid_deg_per_min / turn[place_of(axis.letter)].abs());
+    }
     let speed = if leg.feed_mm_per_min > 0.0 { leg.feed_mm_per_min.min(rapid) } else { rapid };
     Some(Timed {
         length,
         unit,
+        turn,
+        degrees,
         speed: speed / 60.0,
-        acceleration: along(machine.acceleration_mm_per_s2),
-        jerk: along(machine.jerk_mm_per_s3),
+        acceleration: if degrees { AT_ONCE } else { along(machine.acceleration_mm_per_s2) },
+        jerk: if degrees { AT_ONCE * AT_ONCE } else { along(machine.jerk_mm_per_s3) },
         from_rest: leg.from_rest,
     })
 }
@@ -83,7 +107,16 @@ fn corner(p: &Timed, q: &Timed, blend_mm: f64) -> f64 {
     if q.from_rest {
         return 0.0;
     }
-    let cos = -(0..3).map(|a| p.unit[a] * q.unit[a]).sum::<f64>();
+    let cos = if p.turn == [0.0; 3] && q.turn == [0.0; 3] {
+        -(0..3).map(|a| p.unit[a] * q.unit[a]).sum::<f64>()
+    } else if p.degrees != q.degrees {
+        // Their lengths are no common measure: the machine stands between them.
+        return 0.0;
+    } else {
+        let dot =
+            |p: &Timed, q: &Timed| (0..3).map(|a| p.unit[a] * q.unit[a] + p.turn[a] * q.turn[a]).sum::<f64>();
+        -dot(p, q) / (dot(p, p) * dot(q, q)).sqrt()
+    };
     let s = ((1.0 - cos) / 2.0).max(0.0).sqrt().min(1.0);
     let most = p.speed.min(q.speed).powi(2);
     if s > 1.0 - 1e-9 {
@@ -142,7 +175,7 @@ mod tests {
     }
 
     fn leg(from: [f64; 3], to: [f64; 3], feed_mm_per_min: f64) -> Leg {
-        Leg { from, to, feed_mm_per_min, from_rest: false }
+        Leg { from, to, turn_deg: [0.0; 3], feed_mm_per_min, from_rest: false }
     }
 
     #[test]
@@ -174,5 +207,28 @@ mod tests {
         // 100 mm along z at 100 mm/s: 1 s and 0.1 s of ramps.
         let up = time_s(&[leg([0.0; 3], [0.0, 0.0, 100.0], 0.0)], &machine(), 0.005);
         assert!((up - 1.1).abs() < 1e-4, "{up}");
+    }
+
+    #[test]
+    fn rotary_axes_take_their_own_time_and_hold_back_what_runs_along() {
+        use crate::model::{RotaryAxis, RotaryLetter};
+        let mut machine = machine();
+        machine.rotary = vec![RotaryAxis {
+            letter: RotaryLetter::C,
+            direction: [0.0, 0.0, 1.0],
+            pivot_mm: [0.0; 3],
+            min_deg: -360.0,
+            max_deg: 360.0,
+            rapid_deg_per_min: 6000.0,
+        }];
+        let turn = |to, deg, feed| Leg { turn_deg: [0.0, 0.0, deg], ..leg([0.0; 3], to, feed) };
+        // 90 degrees at 100 degrees/s; at F600 ten times as long.
+        let rapid = time_s(&[turn([0.0; 3], -90.0, 0.0)], &machine, 0.005);
+        assert!((rapid - 0.9).abs() < 1e-6, "{rapid}");
+        let fed = time_s(&[turn([0.0; 3], 90.0, 600.0)], &machine, 0.005);
+        assert!((fed - 9.0).abs() < 1e-6, "{fed}");
+        // 100 mm at 50 mm/s would take 2 s; 360 degrees along it take 3.6 s, and the ramps of X.
+        let both = time_s(&[turn([100.0, 0.0, 0.0], 360.0, 3000.0)], &machine, 0.005);
+        assert!((both - (3.6 + 0.1 / 3.6 * 1.0)).abs() < 1e-3, "{both}");
     }
 }

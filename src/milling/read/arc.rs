@@ -9,6 +9,7 @@ use crate::model::Dialect;
 
 impl Reader<'_> {
     pub(super) fn arc(&mut self, b: &Block, unit: f64, clockwise: bool) -> Result<(), WordError> {
+        self.refuse_turn(b, "an arc")?;
         let end = self.target(b, unit, false);
         self.check_before_motion(false, true, end);
         let [u, v, w] = self.plane.axes();
@@ -70,6 +71,8 @@ impl Reader<'_> {
             kind: if clockwise { MotionKind::ArcClockwise } else { MotionKind::ArcCounterClockwise },
             from_mm: self.position,
             end_mm,
+            from_deg: self.angles,
+            end_deg: self.angles,
             centre_mm,
             plane: self.plane,
             extra_turns: 0,

@@ -8,7 +8,7 @@ use super::super::motion::{MotionKind, Plane, ReadFault};
 use super::super::words::{LineKind, Word, WordError, read_words};
 use super::siemens::Line;
 use super::tape::{Tape, check_points};
-use super::{Cycle, INCH_MM, Reader, distance};
+use super::{Cycle, INCH_MM, Reader};
 use crate::model::Dialect;
 
 impl Reader<'_> {
@@ -101,7 +101,7 @@ impl Reader<'_> {
     fn block(&mut self, words: &[Word]) -> Result<bool, WordError> {
         if !words.is_empty() {
             self.out.blocks += 1;
-            let block = Block::new(words, self.dialect())?;
+            let block = Block::new(words, self.dialect(), self.has_rotary())?;
             self.execute(&block)?;
         }
         Ok(true)
@@ -113,6 +113,7 @@ impl Reader<'_> {
             if inverse != self.inverse_time {
                 // F changes its unit; the old number means nothing any more.
                 self.feed_mm_per_min = None;
+                self.feed_deg_per_min = None;
             }
             self.inverse_time = inverse;
         }
@@ -162,7 +163,7 @@ impl Reader<'_> {
     }
 
     fn check_unused(&self, b: &Block) -> Result<(), WordError> {
-        let mut used: Vec<u8> = b"DFSTXYZ".to_vec();
+        let mut used: Vec<u8> = b"ABCDFSTXYZ".to_vec();
         if b.g(G_LENGTH) == Some(430) {
             used.push(b'H');
         }
@@ -238,16 +239,16 @@ impl Reader<'_> {
                 "coordinates without G0, G1, G2 or G3 in force: name the motion",
             )),
             Some(0) => {
-                let end = self.target(b, unit, machine);
+                let (end, end_deg) = (self.target(b, unit, machine), self.target_deg(b, machine)?);
                 self.check_before_motion(machine, false, end);
-                self.straight(MotionKind::Rapid, end, 0.0);
+                self.turned(MotionKind::Rapid, end, end_deg, 0.0);
                 Ok(())
             }
             Some(10) => {
-                let end = self.target(b, unit, machine);
+                let (end, end_deg) = (self.target(b, unit, machine), self.target_deg(b, machine)?);
                 self.check_before_motion(machine, true, end);
-                let feed = self.feed_for(b, distance(self.position, end))?;
-                self.straight(MotionKind::Feed, end, feed);
+                let feed = self.feed_of_straight(b, end, end_deg)?;
+                self.turned(MotionKind::Feed, end, end_deg, feed);
                 Ok(())
             }
             Some(_) if machine => {

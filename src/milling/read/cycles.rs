@@ -33,6 +33,7 @@ pub(super) struct Hole {
 impl Reader<'_> {
     /// G81, G82, G83 as LinuxCNC, Fanuc and Haas expand them, in G17 and G90.
     pub(super) fn cycle_block(&mut self, b: &Block, unit: f64, code: u32) -> Result<(), WordError> {
+        self.refuse_turn(b, "a drilling cycle")?;
         if self.plane != Plane::Xy || self.incremental || self.inverse_time {
             return Err(WordError::new("modal-clash", "drilling cycles are read only in G17, G90 and G94"));
         }

@@ -2,7 +2,8 @@
 //!
 //! Own lines, own words (`klartext/words`), own cycles (`klartext/cycles`); the state, the motions and the faults are those
 //! of all dialects. `F` holds from block to block, `FMAX` for its own; M3, M4, M8, M13 and M14 act before a motion, the
-//! others after it. A tool call takes up the length. Datum shifts, labels, parameters and rotary axes are refused.
+//! others after it. A tool call takes up the length. Datum shifts, labels and parameters are refused, and
+//! every function that makes the way of a rotary axis hang on a setting.
 
 mod cycles;
 mod motion;
@@ -187,7 +188,9 @@ impl Reader<'_> {
                         6 => " (TOOL CALL changes the tool)",
                         7 => " (it is the machine builder's: use M8)",
                         92 => " (use M91 to go to a machine position)",
-                        126..=129 => " (rotary axes are not simulated)",
+                        126..=129 => {
+                            " (where a rotary axis goes, and the tool with it, must be in the words of the block alone)"
+                        }
                         _ => "",
                     };
                     return Err(WordError::unknown(format!("M{m} is not known{why}")));

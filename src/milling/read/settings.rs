@@ -26,6 +26,7 @@ impl Reader<'_> {
         let feed = f * unit;
         self.check_feed(feed);
         self.feed_mm_per_min = (feed > 0.0).then_some(feed);
+        self.feed_deg_per_min = (f > 0.0).then_some(f);
         Ok(())
     }
 

@@ -77,12 +77,16 @@ impl Tape {
 pub(super) fn check_points(dialect: Dialect, words: &[Word]) -> Result<(), WordError> {
     let haas = dialect == Dialect::Haas;
     for w in words {
-        let counts = matches!(w.letter, b'X' | b'Y' | b'Z' | b'I' | b'J' | b'K' | b'R' | b'Q')
+        let counts = matches!(w.letter, b'A'..=b'C' | b'X' | b'Y' | b'Z' | b'I' | b'J' | b'K' | b'R' | b'Q')
             || (haas && w.letter == b'F');
         // Zero is zero either way.
         if counts && !w.point && w.value != 0.0 {
             let (letter, v) = (w.letter as char, w.value);
-            let meant = if letter == 'F' { "mm/min" } else { "mm" };
+            let meant = match letter {
+                'F' => "mm/min",
+                'A'..='C' => "degrees",
+                _ => "mm",
+            };
             return Err(WordError::new(
                 "decimal-point",
                 format!(
@@ -107,10 +111,12 @@ impl Reader<'_> {
     pub(super) fn go_home(&mut self, b: &Block) -> Result<(), WordError> {
         let axes: Vec<(usize, f64)> =
             (0..3).filter_map(|a| b.value(b'X' + a as u8).map(|v| (a, v))).collect();
-        if axes.is_empty() {
+        let turned: Vec<(usize, f64)> =
+            (0..3).filter_map(|a| b.value(b'A' + a as u8).map(|v| (a, v))).collect();
+        if axes.is_empty() && turned.is_empty() {
             return Err(WordError::new("missing-value", "G28 without X, Y or Z: name the axes that go home"));
         }
-        if !self.incremental || axes.iter().any(|&(_, v)| v != 0.0) {
+        if !self.incremental || axes.iter().chain(&turned).any(|&(_, v)| v != 0.0) {
             return Err(WordError::new(
                 "bad-value",
                 "G28 goes by way of the place it names, through whatever stands there: write G91 G28 Z0., then G90",
@@ -120,8 +126,12 @@ impl Reader<'_> {
         for (a, _) in axes {
             end[a] = -self.context.work_zero_machine_mm[a];
         }
+        let mut end_deg = self.angles;
+        for (a, _) in turned {
+            end_deg[a] = 0.0;
+        }
         self.check_before_motion(true, false, end);
-        self.straight(MotionKind::Rapid, end, 0.0);
+        self.turned(MotionKind::Rapid, end, end_deg, 0.0);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::motion::MotionKind::{self, *};
 use super::*;
+use crate::model::{RotaryAxis, RotaryLetter};
 
 fn context(dialect: Dialect) -> ReadContext {
     let work_zero_machine_mm = [-200.0, -150.0, -200.0];
@@ -146,4 +147,49 @@ fn a_program_read_in_another_dialect_is_refused() {
             assert!(!out.faults.is_empty(), "{} read as {}", own.name(), other.name());
         }
     }
+}
+
+/// Angles of A, B, C after every motion that turns, and its feed.
+fn turns(dialect: Dialect, text: &str) -> Vec<([f64; 3], f64)> {
+    let axis = |letter| RotaryAxis {
+        letter,
+        direction: [1.0, 0.0, 0.0],
+        pivot_mm: [0.0; 3],
+        min_deg: -360.0,
+        max_deg: 360.0,
+        rapid_deg_per_min: 6000.0,
+    };
+    let context =
+        ReadContext { rotary: vec![axis(RotaryLetter::A), axis(RotaryLetter::C)], ..context(dialect) };
+    let out = read_program(text, &context);
+    assert!(out.faults.is_empty() && out.complete, "{:?}", out.faults);
+    out.motions.iter().filter(|m| m.turns()).map(|m| (m.end_deg, m.feed_mm_per_min)).collect()
+}
+
+#[test]
+fn every_dialect_turns_rotary_axes_by_its_own_words() {
+    let (a, c) = ([-30.0, 0.0, 0.0], [-30.0, 0.0, 45.5]);
+    let all = [(a, 0.0), (c, 0.0), ([-20.0, 0.0, 45.5], 200.0), ([0.0; 3], 0.0)];
+    let linuxcnc = "G21 G90 G94 G17 G40 G49 G80\nG54\nT1 M6\nG43 H1\nS8000 M3\nG0 Z20.\nG0 A-30.\nX5. C45.5\nG1 F200.\n\
+                    G91 A10.\nG90 G0 A0 C0\nM30\n";
+    assert_eq!(turns(Dialect::LinuxCnc, linuxcnc), all);
+    let fanuc = format!("{FANUC}G0 A-30.\nX5. C45.5\nG1 F200.\nG91 A10.\nG91 G28 A0 C0\nG90\nM30\n%\n");
+    assert_eq!(turns(Dialect::Fanuc, &fanuc), all);
+    let siemens = "G710 G90 G94 G17 G40\nG54\nT1 M6\nD1\nS8000 M3\nG0 Z20\nG0 A=-30\nX5 C=45.5\nG1 F200\nG91 A10\n\
+                   G90 G0 A=0 C0\nM30\n";
+    assert_eq!(turns(Dialect::Siemens, siemens), all);
+    let klartext = "0 BEGIN PGM P MM\n1 CYCL DEF 247 Q339=+1\n2 TOOL CALL 1 Z S8000\n3 M3\n4 L Z+20 FMAX\n5 L A-30 R0 FMAX\n\
+                    6 L X+5 C+45.5 FMAX\n7 L IA+10 F200\n8 L A+0 C+0 FMAX\n9 M30\n10 END PGM P MM\n";
+    assert_eq!(turns(Dialect::Heidenhain, klartext), all);
+}
+
+#[test]
+fn a_feed_counts_degrees_where_nothing_else_moves_and_inverse_time_the_whole_move() {
+    let head = "G90 G17 G40 G49 G80\nG54\nT1 M6\nG43 H1\nS8000 M3\nG0 Z20.\n";
+    // Degrees are degrees in inches too; beside X the same F is inches.
+    let inch = format!("G20 {head}G94 G1 A-30. F20.\nX1. A0\nG0 X0\nM30\n");
+    assert_eq!(turns(Dialect::LinuxCnc, &inch), [([-30.0, 0.0, 0.0], 20.0), ([0.0; 3], 508.0)]);
+    // F2 is half a minute: 50 degrees (30 and 40) are 100 a minute; 10 mm, from where X starts, 20 mm/min.
+    let inverse = format!("G21 {head}G93 G1 A-30. C40. F2.\nX210. A0 F2.\nG94 M30\n");
+    assert_eq!(turns(Dialect::LinuxCnc, &inverse), [([-30.0, 0.0, 40.0], 100.0), ([0.0, 0.0, 40.0], 20.0)]);
 }

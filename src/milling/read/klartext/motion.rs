@@ -7,11 +7,15 @@ use super::super::{Reader, TURNS_MAX};
 use super::Klartext;
 use super::words::{Feed, Words};
 
+fn incremental_with_m91() -> WordError {
+    WordError::new("bad-value", "an incremental coordinate with M91: name the machine position itself")
+}
+
 impl Reader<'_> {
     /// `L`.
     pub(super) fn klartext_line(&mut self, k: &mut Klartext, tokens: &[&str]) -> Result<(), WordError> {
-        let w = Words::read(tokens)?;
-        w.only("XYZFM")?;
+        let w = Words::read_with(tokens, self.has_rotary())?;
+        w.only("XYZabcFM")?;
         let machine = w.m.contains(&91);
         if !w.has_axis() {
             if machine {
@@ -25,12 +29,24 @@ impl Reader<'_> {
         self.m_before(&w)?;
         if w.has_axis() {
             let end = self.klartext_end(&w, machine)?;
+            let mut end_deg = self.angles;
+            for a in 0..3 {
+                match w.rotary[a] {
+                    Some((_, true)) if machine => return Err(incremental_with_m91()),
+                    Some((v, true)) => end_deg[a] += v,
+                    Some((v, false)) => {
+                        self.check_turn(a, v)?;
+                        end_deg[a] = v;
+                    }
+                    None => {}
+                }
+            }
             self.check_before_motion(machine, !rapid, end);
             if rapid {
-                self.straight(MotionKind::Rapid, end, 0.0);
+                self.turned(MotionKind::Rapid, end, end_deg, 0.0);
             } else {
-                let feed = self.modal_feed();
-                self.straight(MotionKind::Feed, end, feed);
+                let feed = if end == self.position { self.modal_turn() } else { self.modal_feed() };
+                self.turned(MotionKind::Feed, end, end_deg, feed);
             }
         }
         self.m_after(k, &w)
@@ -40,7 +56,11 @@ impl Reader<'_> {
     fn klartext_feed(&mut self, k: &Klartext, w: &Words) -> Result<bool, WordError> {
         match w.feed {
             Some(Feed::Rapid) => return Ok(true),
-            Some(Feed::OfTool) => self.feed_mm_per_min = k.tool_feed,
+            Some(Feed::OfTool) => {
+                let unit = self.unit()?;
+                self.feed_mm_per_min = k.tool_feed;
+                self.feed_deg_per_min = k.tool_feed.map(|f| f / unit);
+            }
             Some(Feed::Given(f)) => self.take_feed(f)?,
             None => {}
         }
@@ -52,12 +72,7 @@ impl Reader<'_> {
         let mut end = self.position;
         for a in 0..3 {
             match w.axes[a] {
-                Some((_, true)) if machine => {
-                    return Err(WordError::new(
-                        "bad-value",
-                        "an incremental coordinate with M91: name the machine position itself",
-                    ));
-                }
+                Some((_, true)) if machine => return Err(incremental_with_m91()),
                 Some((v, true)) => end[a] += v * unit,
                 Some((v, false)) if machine => end[a] = v * unit - self.context.work_zero_machine_mm[a],
                 Some((v, false)) => end[a] = v * unit,

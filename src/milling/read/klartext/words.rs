@@ -17,6 +17,8 @@ pub(super) enum Feed {
 pub(super) struct Words {
     /// X, Y, Z: value, and whether it is incremental.
     pub axes: [Option<(f64, bool)>; 3],
+    /// The same of A, B, C, degrees.
+    pub rotary: [Option<(f64, bool)>; 3],
     pub feed: Option<Feed>,
     pub m: Vec<u32>,
     /// DR-: clockwise.
@@ -30,11 +32,16 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Reads the words of a block.
+    /// Reads the words of a block that moves no rotary axis.
     pub fn read(tokens: &[&str]) -> Result<Self, WordError> {
+        Self::read_with(tokens, [false; 3])
+    }
+
+    /// Reads the words of a block; `rotary`: which of A, B, C the machine has.
+    pub fn read_with(tokens: &[&str], rotary: [bool; 3]) -> Result<Self, WordError> {
         let mut w = Self::default();
         for &token in tokens {
-            let kind = w.take(token)?;
+            let kind = w.take(token, rotary)?;
             if kind != 'M' && w.met.iter().any(|m| m.0 == kind) {
                 return Err(WordError::new(
                     "modal-clash",
@@ -53,7 +60,7 @@ impl Words {
     }
 
     /// Takes one word; its kind.
-    fn take(&mut self, token: &str) -> Result<char, WordError> {
+    fn take(&mut self, token: &str, rotary: [bool; 3]) -> Result<char, WordError> {
         let unknown = |why: &str| Err(WordError::unknown(format!("`{token}` is not read here: {why}")));
         if token.contains(['Q', '=']) {
             return unknown("parameters are not; write the number itself");
@@ -84,6 +91,10 @@ impl Words {
                 self.axes[usize::from(axis - b'X')] = Some((value(name, 1)?, incremental));
                 Ok(axis as char)
             }
+            Some(axis @ b'A'..=b'C') if rotary[usize::from(axis - b'A')] => {
+                self.rotary[usize::from(axis - b'A')] = Some((value(name, 1)?, incremental));
+                Ok(axis.to_ascii_lowercase() as char)
+            }
             Some(b'F') if !incremental => {
                 self.feed = Some(Feed::Given(value(name, 1)?));
                 Ok('F')
@@ -103,7 +114,8 @@ impl Words {
         }
     }
 
-    /// Refuses words of other kinds than these: axes by letter, F, M, D (DR), R (radius), A (IPA); R0 goes with all.
+    /// Refuses words of other kinds than these: axes by letter (rotary ones in lower case), F, M, D (DR), R (radius), A
+    /// (IPA); R0 goes with all.
     pub fn only(&self, kinds: &str) -> Result<(), WordError> {
         match self.met.iter().find(|m| m.0 != '0' && !kinds.contains(m.0)) {
             Some((_, word)) => {
@@ -114,7 +126,7 @@ impl Words {
     }
 
     pub fn has_axis(&self) -> bool {
-        self.axes.iter().any(Option::is_some)
+        self.axes.iter().chain(&self.rotary).any(Option::is_some)
     }
 }
 

@@ -1,0 +1,14 @@
+(line 10: axis-limit: A turns to 120.000 degrees)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z60.
+G91
+G0 A60.
+G0 A60.
+G90
+G0 Z60.
+M5
+M30

@@ -1,0 +1,11 @@
+(line 8: unknown-word: axis U is not simulated)
+G21 G90 G94 G17 G40 G49 G80
+G54
+T1 M6
+G43 H1
+S8000 M3
+G0 Z60.
+G0 U5.
+G0 Z60.
+M5
+M30
