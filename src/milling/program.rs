@@ -163,9 +163,12 @@ fn add_program(
         if m.turns() {
             asked.turns = true;
             held = table.at(m.end_deg);
-            let over_part = add_turn(asked, &at, &turning, cutters, machine, || entry.file.clone())?;
-            if m.feed_mm_per_min > 0.0 {
-                asked.feeds[motion as usize][0] = over_part / m.measure() * m.feed_mm_per_min;
+            // Beyond its travel an axis turns nothing; that is told below.
+            if table.beyond(m.from_deg).is_none() && table.beyond(m.end_deg).is_none() {
+                let over_part = add_turn(asked, &at, &turning, cutters, machine, || entry.file.clone())?;
+                if m.feed_mm_per_min > 0.0 {
+                    asked.feeds[motion as usize][0] = over_part / m.measure() * m.feed_mm_per_min;
+                }
             }
         }
         let mut from = m.from_mm;

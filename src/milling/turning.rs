@@ -10,6 +10,9 @@
 //! - *direction*: at the ends it is off by `α ≤ Σ θᵢ/2·sin ∠(axis i, tool)`, which moves a place of the flutes by at most
 //!   `α·√(c² + R²)`. What turns about the tool's own axis is no error.
 //!
+//! Shank and holder, farther up the tool, are off by as much more as they are farther: 60 mm up 7 µm in a cut, 30 µm on a
+//! rapid.
+//!
 //! Stretches are halved until the sum is within what is asked. Where the tip stays above everything that turns, whatever the
 //! angle, nothing is halved but for the picture.
 
