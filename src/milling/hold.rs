@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_leaning_tool_meets_a_block_beside_it_as_deep_as_a_drawing_says() {
         // A block whose near face is x = 10, its top edge at z = 20. The tool's axis passes through (0, z 0), so at the
-        // edge it stands (10 cos 30 - 20 sin 30) = -1.34 mm from the edge: the edge lies 1.34 + 3 mm inside its wall.
+        // edge it stands 10 cos 30 - 20 sin 30 = -1.34 mm from it: the axis itself passes through the block.
         let edge = body([10.0, -50.0, -30.0], [60.0, 50.0, 20.0]);
         let (sin, cos) = 30f64.to_radians().sin_cos();
         let off = 10.0 * cos - 20.0 * sin;
@@ -191,7 +191,7 @@ mod tests {
             // A place of the box at the axis lies as deep as anything can: the radius.
             assert!((cut - (3.0 - off).min(3.0)).abs() < 2e-4, "{end:?}: {cut}");
         }
-        // The same block from x = 14: the wall of the tool leaves 10 cos.. 14 cos 30 - 10 = 2.12 mm, 0.88 deep.
+        // The same block from x = 14: its edge lies 14 cos 30 - 20 sin 30 = 2.12 mm from the axis, 0.88 mm deep.
         let beside = body([14.0, -50.0, -30.0], [60.0, 50.0, 20.0]);
         let cut = met(End::Flat, [0.0; 3], &beside);
         let deep = cut.iter().find(|m| m.0 == Body::Cutter).expect("it meets it").1;
