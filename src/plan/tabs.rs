@@ -108,8 +108,8 @@ pub(super) fn place(
             "%",
         ));
     }
-    let thick_mm = if needed_mm.is_finite() { needed_mm } else { p.tab_thickness_mm }
-        .clamp(p.tab_thickness_mm_min, p.tab_thickness_mm);
+    let wanted_mm = if needed_mm.is_finite() { needed_mm } else { p.tab_thickness_mm };
+    let thick_mm = wanted_mm.clamp(p.tab_thickness_mm_min, p.tab_thickness_mm);
     let half = (p.tab_width_mm / 2.0 / step_mm).ceil() as usize;
     let seats: Vec<Seat> = (0..n)
         .map(|k| {
@@ -123,8 +123,8 @@ pub(super) fn place(
     if stands(&places) {
         let most = (p.tab_pitch_mm_max / step_mm) as usize;
         let least = ((p.tab_width_mm + 2.0 * rim_ball_mm) / step_mm / SHARE_MAX).ceil() as usize;
-        let more = (count..=2 * count).take_while(|&c| c == count || share(c) <= SHARE_MAX);
-        if let Some(found) = more.filter_map(|c| round_trip(&seats, c, least, most)).next() {
+        let mut more = (count..=2 * count).take_while(|&c| c == count || share(c) <= SHARE_MAX);
+        if let Some(found) = more.find_map(|c| round_trip(&seats, c, least, most)) {
             places = found;
         }
     }
