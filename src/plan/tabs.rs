@@ -1,7 +1,7 @@
 //! Where the bridges between part and frame go, and how thick they are.
 //!
 //! **Section** All tabs together bend by `L³/(E·w·t³·n)` per newton, a plate on them gives way by three times that where it
-//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, four fifths of
+//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, 95 % of
 //! `plate_bend_um_max`: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
 //! `t = √(6·F·L / (w·σ_y))`. The larger counts, within `tab_thickness_mm_min` and `tab_thickness_mm`; where the thickest is not enough
 //! there are more tabs. Where the rim has less wall a tab covers the inner edge, which is dressed by hand: a thinner one would not
@@ -25,7 +25,7 @@ const FREE_BELOW_MM: f64 = 0.2;
 /// Of the rim that tabs and the fillets beside them may cover: beyond it hardly any rim is milled between them.
 const SHARE_MAX: f64 = 0.75;
 /// Tabs take this share of what the plate may give way.
-const OF_LIMIT: f64 = 0.8;
+const OF_LIMIT: f64 = 0.95;
 /// Cost of a place where no tab may stand: above any sum of other costs, which are millimetres.
 const FORBIDDEN: f64 = 1e4;
 

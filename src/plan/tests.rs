@@ -276,7 +276,7 @@ fn the_order_follows_from_what_the_plate_bends() {
         |limit: f64| plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap();
     let stiff = plan(10.0);
     let said = stiff.findings.iter().find(|f| f.id == "order").and_then(|f| f.measured).unwrap();
-    // 2.5 N on a disc of 29 mm (2.0 um/N) and five tabs.
+    // 1.5 N on a disc of 29 mm (2.0 um/N) and five tabs that take 95 % of the limit where the plate tilts.
     assert!(said > 5.0 && said < 10.0, "{said}");
     assert_eq!(stiff.setups.len(), 2);
     assert!(stiff.nest.is_none());
@@ -295,9 +295,9 @@ fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
     assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
     let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
     assert!(stiffer.diameter_mm >= 8.0, "{stiffer:?}");
-    // 23 mm of sagitta: D6 must stick out 45 mm and bends 5 um, D8 at 50 mm 2.7.
+    // 23 mm of sagitta: D6 must stick out 45 mm and bends 2.9 um, D8 at 50 mm 1.6.
     let deep = dome_plate(45.0, 40.0, 55.0, 4.0, "peek");
-    let chosen = finish(&deep, &with(&peek_params(), |p| p.tool_bend_um_max = 3.0));
+    let chosen = finish(&deep, &with(&peek_params(), |p| p.tool_bend_um_max = 2.0));
     assert!(chosen.diameter_mm >= 8.0 && chosen.stick_out_mm >= 40.0, "{chosen:?}");
     // A bowl of 4.5 mm radius lets in no ball of 5, and D6 stays.
     let only = with(&peek_params(), |p| {
@@ -378,7 +378,7 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
         crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008)
     };
     let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010))
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.95 * 0.010))
         .cbrt();
     assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
     // A lighter skin pushes less, and less tab holds it.
@@ -390,9 +390,9 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     // Not thicker than allowed: more tabs instead.
     let (thin, more) = thick(&with(&peek_params(), |p| {
         two(p);
-        p.tab_thickness_mm = 1.65;
+        p.tab_thickness_mm = 1.45;
     }));
-    assert!(thin <= 1.65 + 1e-9 && more.tabs.len() > plan.tabs.len());
+    assert!(thin <= 1.45 + 1e-9 && more.tabs.len() > plan.tabs.len());
 }
 
 #[test]
