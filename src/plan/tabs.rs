@@ -1,7 +1,7 @@
 //! Where the bridges between part and frame go, and how thick they are.
 //!
 //! **Section** All tabs together bend by `L³/(E·w·t³·n)` per newton, a plate on them gives way by three times that where it
-//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, four fifths of
+//! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, 95 % of
 //! `plate_bend_um_max`: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
 //! `t = √(6·F·L / (w·σ_y))`. The larger counts, within `tab_thickness_mm_min` and `tab_thickness_mm`; where the thickest is not enough
 //! there are more tabs. Where the rim has less wall a tab covers the inner edge, which is dressed by hand: a thinner one would not
@@ -9,7 +9,8 @@
 //!
 //! **Places** Evenly along the rim, each moved a little to where it is level and straight. Where that meets a screw, the
 //! marking or the brow, the spacing gives way between half and the whole pitch asked for (the cheapest round trip over the
-//! allowed places), then more tabs are tried; where nothing helps, the even places stay and a finding says so.
+//! allowed places), then more tabs are tried; where nothing helps, or only steep places that cover wall which the bone is to meet, the even places
+//! stay and a finding says so.
 
 use crate::geometry::outline::RimPlace;
 use crate::model::{Finding, Point, Severity, Tab};
@@ -25,16 +26,16 @@ const FREE_BELOW_MM: f64 = 0.2;
 /// Of the rim that tabs and the fillets beside them may cover: beyond it hardly any rim is milled between them.
 const SHARE_MAX: f64 = 0.75;
 /// Tabs take this share of what the plate may give way.
-const OF_LIMIT: f64 = 0.8;
-/// Cost of a place where no tab may stand: above any sum of other costs, which are millimetres.
-const FORBIDDEN: f64 = 1e4;
+const OF_LIMIT: f64 = 0.95;
+/// A round that keeps off screws, text and brow may have a worst place this much dearer than the even one's, mm.
+const SPARE_MM: f64 = 0.5;
 
 /// What a tab in the middle of some place would be like.
 struct Seat {
     z_max_mm: f64,
     /// Wall below `z_max_mm` over the whole width, mm.
     wall_mm: f64,
-    /// Worse is larger, mm-like: how uneven the edge is, how bent the rim, how much wall is missing, whether it is forbidden.
+    /// Worse is larger, mm-like: how uneven the edge is, how bent the rim, how much wall is missing.
     cost: f64,
 }
 
@@ -108,23 +109,22 @@ pub(super) fn place(
             "%",
         ));
     }
-    let thick_mm = if needed_mm.is_finite() { needed_mm } else { p.tab_thickness_mm }
-        .clamp(p.tab_thickness_mm_min, p.tab_thickness_mm);
+    let wanted_mm = if needed_mm.is_finite() { needed_mm } else { p.tab_thickness_mm };
+    let thick_mm = wanted_mm.clamp(p.tab_thickness_mm_min, p.tab_thickness_mm);
     let half = (p.tab_width_mm / 2.0 / step_mm).ceil() as usize;
-    let seats: Vec<Seat> = (0..n)
-        .map(|k| {
-            let mut s = seat(&shape.rim, k, half, thick_mm, p);
-            s.cost += if forbidden[k].is_some() { FORBIDDEN } else { 0.0 };
-            s
-        })
-        .collect();
+    let seats: Vec<Seat> = (0..n).map(|k| seat(&shape.rim, k, half, thick_mm, p)).collect();
     let mut places = evenly(&seats, count, (PLAY * shape.perimeter_mm / count as f64 / step_mm) as usize);
     let stands = |places: &[usize]| places.iter().any(|&k| forbidden[k].is_some());
     if stands(&places) {
+        let worst = |places: &[usize]| places.iter().map(|&k| seats[k].cost).fold(0.0, f64::max);
+        let costs: Vec<Option<f64>> =
+            (0..n).map(|k| forbidden[k].is_none().then_some(seats[k].cost)).collect();
         let most = (p.tab_pitch_mm_max / step_mm) as usize;
         let least = ((p.tab_width_mm + 2.0 * rim_ball_mm) / step_mm / SHARE_MAX).ceil() as usize;
-        let more = (count..=2 * count).take_while(|&c| c == count || share(c) <= SHARE_MAX);
-        if let Some(found) = more.filter_map(|c| round_trip(&seats, c, least, most)).next() {
+        let mut more = (count..=2 * count).take_while(|&c| c == count || share(c) <= SHARE_MAX);
+        let found = more.find_map(|c| round_trip(&costs, c, least, most));
+        // The rim's fit goes before: a tab on a steep place covers wall that the bone is to meet.
+        if let Some(found) = found.filter(|f| worst(f) <= worst(&places) + SPARE_MM) {
             places = found;
         }
     }
@@ -134,8 +134,8 @@ pub(super) fn place(
         near.sort_unstable();
         near.dedup();
         let message = format!(
-            "{met} of {} tabs stand at {}: no round of tabs at most {} mm apart keeps off; dress these with care, or lower \
-             plan.tab_screw_mm or plan.tab_marking_mm",
+            "{met} of {} tabs stand at {}: no round of tabs at most {} mm apart keeps off without covering more of the \
+             rim's wall; dress these with care, or lower plan.tab_screw_mm or plan.tab_marking_mm",
             places.len(),
             near.join(" and at "),
             p.tab_pitch_mm_max
@@ -166,26 +166,28 @@ fn evenly(seats: &[Seat], count: usize, play: usize) -> Vec<usize> {
         .expect("a rim has at least one place")
 }
 
-/// The cheapest `count` allowed places, neighbours `least` to `most` places apart all the way round; `None` where there are none.
-fn round_trip(seats: &[Seat], count: usize, least: usize, most: usize) -> Option<Vec<usize>> {
-    let n = seats.len();
-    let open = |k: usize| seats[k % n].cost < FORBIDDEN;
+/// The cheapest `count` places that have a cost, neighbours `least` to `most` places apart all the way round; `None` where there
+/// are none.
+fn round_trip(costs: &[Option<f64>], count: usize, least: usize, most: usize) -> Option<Vec<usize>> {
+    let n = costs.len();
     // The fourth power: one bad place is worse than several middling ones.
-    let dear = |k: usize| seats[k % n].cost.powi(4);
+    let dear = |k: usize| costs[k % n].map(|c| c.powi(4));
     let mut best: Option<(f64, Vec<usize>)> = None;
-    for start in (0..most.min(n)).filter(|&s| open(s)) {
+    for start in 0..most.min(n) {
+        let Some(first) = dear(start) else { continue };
         // Cost of `t` tabs of which the last stands `i` places after the start, and where the one before stood.
         let mut at = vec![(f64::INFINITY, 0usize); n];
-        at[0] = (dear(start), 0);
+        at[0] = (first, 0);
         let mut steps = vec![at];
         for _ in 1..count {
             let last = steps.last().expect("one is there");
             let mut next = vec![(f64::INFINITY, 0usize); n];
-            for (i, cell) in next.iter_mut().enumerate().filter(|(i, _)| open(start + i)) {
+            for (i, cell) in next.iter_mut().enumerate() {
+                let Some(own) = dear(start + i) else { continue };
                 let from = i.saturating_sub(most)..(i + 1).saturating_sub(least);
                 let cheapest = from.map(|j| (last[j].0, j)).min_by(|a, b| a.0.total_cmp(&b.0));
                 if let Some((cost, j)) = cheapest.filter(|c| c.0.is_finite()) {
-                    *cell = (cost + dear(start + i), j);
+                    *cell = (cost + own, j);
                 }
             }
             steps.push(next);

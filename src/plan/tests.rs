@@ -272,12 +272,11 @@ fn with(params: &PlanParams, change: impl FnOnce(&mut PlanToml)) -> PlanParams {
 fn the_order_follows_from_what_the_plate_bends() {
     let shop = shipped_shop().unwrap();
     let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    let plan = |limit: f64| {
-        plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap()
-    };
+    let plan =
+        |limit: f64| plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap();
     let stiff = plan(10.0);
     let said = stiff.findings.iter().find(|f| f.id == "order").and_then(|f| f.measured).unwrap();
-    // 2.5 N on a disc of 29 mm (2.0 um/N) and five tabs.
+    // 1.5 N on a disc of 29 mm (2.0 um/N) and five tabs that take 95 % of the limit where the plate tilts.
     assert!(said > 5.0 && said < 10.0, "{said}");
     assert_eq!(stiff.setups.len(), 2);
     assert!(stiff.nest.is_none());
@@ -290,14 +289,15 @@ fn the_order_follows_from_what_the_plate_bends() {
 #[test]
 fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
     let shop = shipped_shop().unwrap();
-    let finish = |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
+    let finish =
+        |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
     let shallow = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
     assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
     let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
     assert!(stiffer.diameter_mm >= 8.0, "{stiffer:?}");
-    // 20 mm of sagitta: D6 must stick out 45 mm and bends more than D8 or D10.
+    // 23 mm of sagitta: D6 must stick out 45 mm and bends 2.9 um, D8 at 50 mm 1.6.
     let deep = dome_plate(45.0, 40.0, 55.0, 4.0, "peek");
-    let chosen = finish(&deep, &peek_params());
+    let chosen = finish(&deep, &with(&peek_params(), |p| p.tool_bend_um_max = 2.0));
     assert!(chosen.diameter_mm >= 8.0 && chosen.stick_out_mm >= 40.0, "{chosen:?}");
     // A bowl of 4.5 mm radius lets in no ball of 5, and D6 stays.
     let only = with(&peek_params(), |p| {
@@ -316,8 +316,8 @@ fn dimpled_plate(bowl_mm: f64) -> Implant {
 /// The same with a wall over these radii and heights, downwards.
 fn turned_plate(bowl_mm: f64, wall: &[(f64, f64)]) -> Implant {
     let mut part = dome_plate(30.0, 30.0, 3000.0, 6.0, "peek");
-    const RINGS: usize = 120;
-    const SPOKES: usize = 180;
+    const RINGS: usize = 90;
+    const SPOKES: usize = 90;
     let wide = (bowl_mm * bowl_mm - (bowl_mm - 2.0).powi(2)).sqrt();
     let depth = |r: f64| if r < wide { (bowl_mm * bowl_mm - r * r).sqrt() - (bowl_mm - 2.0) } else { 0.0 };
     let mut v = vec![[0.0, 0.0, 6.0 - depth(0.0)]];
@@ -374,9 +374,12 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     };
     let (t, plan) = thick(&with(&peek_params(), two));
     // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
-    let force = |role: &str| crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008);
+    let force = |role: &str| {
+        crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008)
+    };
     let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010)).cbrt();
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.95 * 0.010))
+        .cbrt();
     assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
     // A lighter skin pushes less, and less tab holds it.
     let (light, _) = thick(&with(&peek_params(), |p| {
@@ -387,9 +390,9 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     // Not thicker than allowed: more tabs instead.
     let (thin, more) = thick(&with(&peek_params(), |p| {
         two(p);
-        p.tab_thickness_mm = 1.65;
+        p.tab_thickness_mm = 1.45;
     }));
-    assert!(thin <= 1.65 + 1e-9 && more.tabs.len() > plan.tabs.len());
+    assert!(thin <= 1.45 + 1e-9 && more.tabs.len() > plan.tabs.len());
 }
 
 #[test]
@@ -399,7 +402,10 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
     let before = plan_part(&plain, &shop, &peek_params()).unwrap();
     let at = before.tabs[0].centre.mm;
     let near = |plan: &Plan, p: [f64; 3]| {
-        plan.tabs.iter().map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1])).fold(f64::INFINITY, f64::min)
+        plan.tabs
+            .iter()
+            .map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1]))
+            .fold(f64::INFINITY, f64::min)
     };
     let site = |p: [f64; 3]| FixationSite {
         site: 1,
@@ -421,9 +427,9 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
     let plan = plan_part(&screwed, &shop, &peek_params()).unwrap();
     assert!(near(&plan, at) > 8.5 - 0.6, "{}", near(&plan, at));
     assert!(plan.findings.iter().all(|f| f.id != "tab-site"));
-    // Text along a stretch of rim as long as a pitch of its own: the spacing gives way.
+    // Text along a stretch of rim longer than a tab has play: the spacing gives way.
     let mut marked = plain.clone();
-    let stroke: Vec<Point<Patient>> = (-30..=30)
+    let stroke: Vec<Point<Patient>> = (-12..=12)
         .map(|k| {
             let a = f64::from(k).to_radians();
             Point::new([29.0 * a.cos(), 23.5 * a.sin(), at[2]])

@@ -161,7 +161,11 @@ fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
     let steepest = RASTER_TO_DEG.to_radians().tan() as f32;
     let mut slopes: Vec<f32> = field.slope.iter().copied().filter(|&s| s <= steepest).collect();
     let middle = slopes.len() / 2;
-    if slopes.is_empty() { 0.0 } else { f64::from(*slopes.select_nth_unstable_by(middle, f32::total_cmp).1).atan() }
+    if slopes.is_empty() {
+        0.0
+    } else {
+        f64::from(*slopes.select_nth_unstable_by(middle, f32::total_cmp).1).atan()
+    }
 }
 
 fn rough_setup(
