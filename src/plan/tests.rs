@@ -256,6 +256,27 @@ fn tools_have_their_roles_and_the_job_lists_each_once() {
 }
 
 #[test]
+fn a_second_mill_for_roughing_is_there_where_it_is_listed_and_must_be_thinner() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        plan: PlanParams,
+    }
+    let with = |rest: &str| {
+        let text = include_str!("params-peek.toml");
+        let text = text.replace("rest_tools = []", &format!("rest_tools = {rest}"));
+        toml::from_str::<File>(&text).expect("a valid table").plan
+    };
+    let (part, shop) = (dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), shipped_shop().unwrap());
+    assert!(!peek_plan().1.tools.contains_key("rest"));
+    let plan = plan_part(&part, &shop, &with("[4, 5]")).unwrap();
+    assert_eq!((plan.tools["rest"].kind, plan.tools["rest"].diameter_mm), (ToolKind::Flat, 6.0));
+    let message = plan_part(&part, &shop, &with("[2]")).unwrap_err().to_string();
+    assert!(message.contains("plan.rest_tools") && message.contains("8 mm"), "{message}");
+    let message = plan_part(&part, &shop, &with("[11]")).unwrap_err().to_string();
+    assert!(message.contains("plan.rest_tools"), "{message}");
+}
+
+#[test]
 fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
     let part = dome_plate(90.0, 80.0, 120.0, 4.0, "peek");
     let message = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap_err().to_string();
@@ -272,9 +293,8 @@ fn with(params: &PlanParams, change: impl FnOnce(&mut PlanToml)) -> PlanParams {
 fn the_order_follows_from_what_the_plate_bends() {
     let shop = shipped_shop().unwrap();
     let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    let plan = |limit: f64| {
-        plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap()
-    };
+    let plan =
+        |limit: f64| plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap();
     let stiff = plan(10.0);
     let said = stiff.findings.iter().find(|f| f.id == "order").and_then(|f| f.measured).unwrap();
     // 2.5 N on a disc of 29 mm (2.0 um/N) and five tabs.
@@ -290,7 +310,8 @@ fn the_order_follows_from_what_the_plate_bends() {
 #[test]
 fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
     let shop = shipped_shop().unwrap();
-    let finish = |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
+    let finish =
+        |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
     let shallow = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
     assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
     let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
@@ -374,9 +395,12 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     };
     let (t, plan) = thick(&with(&peek_params(), two));
     // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
-    let force = |role: &str| crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008);
+    let force = |role: &str| {
+        crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008)
+    };
     let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010)).cbrt();
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010))
+        .cbrt();
     assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
     // A lighter skin pushes less, and less tab holds it.
     let (light, _) = thick(&with(&peek_params(), |p| {
@@ -399,7 +423,10 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
     let before = plan_part(&plain, &shop, &peek_params()).unwrap();
     let at = before.tabs[0].centre.mm;
     let near = |plan: &Plan, p: [f64; 3]| {
-        plan.tabs.iter().map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1])).fold(f64::INFINITY, f64::min)
+        plan.tabs
+            .iter()
+            .map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1]))
+            .fold(f64::INFINITY, f64::min)
     };
     let site = |p: [f64; 3]| FixationSite {
         site: 1,

@@ -42,7 +42,9 @@ fn holder_radius_mm(shop: &Shop) -> f64 {
 impl Depths {
     /// The deepest, mm.
     pub(super) fn most_mm(&self) -> f64 {
-        [self.rough_mm, self.finish_mm, self.rim_mm, self.drill_mm, self.mouth_mm].into_iter().fold(0.0, f64::max)
+        [self.rough_mm, self.finish_mm, self.rim_mm, self.drill_mm, self.mouth_mm]
+            .into_iter()
+            .fold(0.0, f64::max)
     }
 
     fn of(
@@ -130,8 +132,7 @@ const FACE_DEG: f64 = 40.0;
 fn missed_share(tree: &Bvh<Part>, radius_mm: f64) -> f64 {
     let mesh = tree.mesh();
     let least = FACE_DEG.to_radians().cos();
-    let faces: Vec<usize> =
-        (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z.abs() >= least).collect();
+    let faces: Vec<usize> = (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z.abs() >= least).collect();
     let every = faces.len().div_ceil(PLACES).max(1);
     let (mut all, mut missed) = (0.0, 0.0);
     for &t in faces.iter().step_by(every) {
@@ -184,7 +185,8 @@ pub(super) fn balls(
             fit
         })
     });
-    let bend_um = |t: &Tool| tool_um_per_n(t) * finishing_force_n(material, t, p.finish_skin_mm, p.scallop_mm);
+    let bend_um =
+        |t: &Tool| tool_um_per_n(t) * finishing_force_n(material, t, p.finish_skin_mm, p.scallop_mm);
     let mut best: Option<(Rank, Balls)> = None;
     let mut refused = None;
     for &f in &finish {
@@ -237,7 +239,7 @@ pub(super) fn balls(
     Ok(balls)
 }
 
-/// The tools by role: `rough`, `finish`, `rim`; `drill` for the holes' first diameter, `drill-2` … for further ones.
+/// The tools by role: `rough`, `finish`, `rim`; `rest` where one is listed; `drill` for the holes' first diameter, `drill-2` … for further ones.
 pub(super) fn choose(
     shop: &Shop,
     implant: &Implant,
@@ -260,6 +262,22 @@ pub(super) fn choose(
                 tools["rough"].number
             ),
         });
+    }
+    if !p.rest_tools.is_empty() {
+        let candidates = listed(shop, "plan.rest_tools", &p.rest_tools, &[ToolKind::Flat, ToolKind::Bull])?;
+        let rough = &tools["rough"];
+        if let Some(thick) = candidates.iter().find(|t| t.diameter_mm >= rough.diameter_mm) {
+            return Err(PlanError::Param {
+                key: "plan.rest_tools".into(),
+                found: format!("T{}, {} mm", thick.number, thick.diameter_mm),
+                expected: format!(
+                    "thinner than the {} mm of the rougher T{}",
+                    rough.diameter_mm, rough.number
+                ),
+            });
+        }
+        let rest = first_that_reaches("rest", &candidates, depths.rough_mm, p, findings).clone();
+        tools.insert("rest".into(), rest);
     }
     let drills = listed(shop, "plan.drill_tools", &p.drill_tools, &[ToolKind::Drill])?;
     let same = |a: f64, b: f64| (a - b).abs() < 1e-6;
