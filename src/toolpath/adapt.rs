@@ -108,14 +108,8 @@ impl<'a> Clearing<'a> {
             self.dead.fill(false);
             while let Some(front) = self.nearest_front(at) {
                 let (node, side) = self.upstream(front);
-                // Before the pass: what it cuts is not cleared yet.
-                let way = if down { self.way(at, node, bound_deg) } else { None };
-                let reach = way.map(Reach::Along).unwrap_or_else(|| self.berth(node, bound_deg));
-                let from = match &reach {
-                    Reach::Along(way) | Reach::Down(way) => *way.last().expect("a way has an end"),
-                    Reach::Tight(p) => *p,
-                };
-                let (points, taken) = self.walk(from, side as i32 * 45, bound_deg);
+                let (reach, from) = self.reach(at, down, node, bound_deg);
+                let (points, taken) = self.walk(vec![from], side as i32 * 45, bound_deg);
                 if taken < PASS_PIXELS {
                     let stock = self.beside(node, side).expect("a front has stock beside it");
                     self.dead[stock] = true;
@@ -127,7 +121,42 @@ impl<'a> Clearing<'a> {
                 out.push(Pass { points, reach, bound_deg });
             }
         }
+        self.films(at, down, bounds_deg, &mut out);
         out
+    }
+
+    /// What is left beside the tool goes last, place by place: a fin left standing grows with every height, until it
+    /// meets the neck above the flutes.
+    fn films(&mut self, mut at: [f64; 2], mut down: bool, bounds_deg: &[u32], out: &mut Vec<Pass>) {
+        let film_mm = std::mem::replace(&mut self.film_mm, 0.0);
+        self.seen.fill(UNKNOWN);
+        self.dead.fill(false);
+        while let Some((node, side)) = self.nearest_front(at) {
+            let stock = self.beside(node, side).expect("a front has stock beside it");
+            let to = self.plane.xy(stock);
+            // More than a film is what no pass has opened.
+            let open = self.layer.meets(to, -film_mm).is_none();
+            let bound_deg = if open { bounds_deg[0] } else { *bounds_deg.last().expect("a bound at least") };
+            let (reach, from) = self.reach(at, down, node, bound_deg);
+            self.layer.cut(to);
+            let (points, _) = self.walk(vec![from, to], side as i32 * 45, bound_deg);
+            (at, down) = (*points.last().expect("two points at least"), true);
+            out.push(Pass { points, reach, bound_deg });
+        }
+        self.film_mm = film_mm;
+        self.seen.fill(UNKNOWN);
+    }
+
+    /// How the tool gets to a node, or near it, and where that ends. To be asked before the pass: what it cuts is not
+    /// cleared yet.
+    fn reach(&mut self, at: [f64; 2], down: bool, node: usize, bound_deg: u32) -> (Reach, [f64; 2]) {
+        let way = if down { self.way(at, node, bound_deg) } else { None };
+        let reach = way.map(Reach::Along).unwrap_or_else(|| self.berth(node, bound_deg));
+        let from = match &reach {
+            Reach::Along(way) | Reach::Down(way) => *way.last().expect("a way has an end"),
+            Reach::Tight(p) => *p,
+        };
+        (reach, from)
     }
 
     /// True where the tool at the node meets no stock.
@@ -159,11 +188,12 @@ impl<'a> Clearing<'a> {
         low * (1.0 - v) + high * v >= 0.99 * plane.step
     }
 
-    /// One pass from a free place, first towards `toward_deg`. Returns its places and how many pixels it took.
-    fn walk(&mut self, from: [f64; 2], toward_deg: i32, bound_deg: u32) -> (Vec<[f64; 2]>, usize) {
-        let (mut at, mut heading) = (from, toward_deg);
-        let (mut points, mut whole) = (vec![from], 0);
-        let (mut last, mut air, mut begun) = (0, 0.0, false);
+    /// A pass goes on from where it has come to, first towards `toward_deg`. Returns its places and how many pixels the
+    /// new ones took.
+    fn walk(&mut self, mut points: Vec<[f64; 2]>, toward_deg: i32, bound_deg: u32) -> (Vec<[f64; 2]>, usize) {
+        let (mut at, mut heading) = (*points.last().expect("a pass begins somewhere"), toward_deg);
+        let (mut last, mut whole) = (points.len() - 1, 0);
+        let (mut air, mut begun) = (0.0, false);
         // 100 m: a pass is never as long.
         while points.len() < 500_000 {
             let right = if begun { TURN_DEG } else { 0 };
