@@ -101,8 +101,8 @@ impl<'a> Clearing<'a> {
     }
 
     /// All passes, first within `bounds_deg[0]`, then what is left within the larger ones. The tool is at `at`: above
-    /// it or, where `down`, at the height of the region.
-    pub fn run(&mut self, mut at: [f64; 2], mut down: bool, bounds_deg: &[u32]) -> Vec<Pass> {
+    /// it or, where `down`, at the height of the region. `films`: those beside the tool are taken too.
+    pub fn run(&mut self, mut at: [f64; 2], mut down: bool, bounds_deg: &[u32], films: bool) -> Vec<Pass> {
         let mut out = Vec::new();
         for &bound_deg in bounds_deg {
             self.dead.fill(false);
@@ -121,7 +121,9 @@ impl<'a> Clearing<'a> {
                 out.push(Pass { points, reach, bound_deg });
             }
         }
-        self.films(at, down, bounds_deg, &mut out);
+        if films {
+            self.films(at, down, bounds_deg, &mut out);
+        }
         out
     }
 

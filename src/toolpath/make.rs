@@ -213,6 +213,8 @@ impl Maker<'_> {
             depth_mm: (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_depth_mm_max),
             width_mm: cutting.width_over_diameter * mill.diameter_mm,
             film_mm,
+            // A thinner mill leaves to the ball what the first has left beside every wall.
+            films: film_mm <= FILM_MM,
             ramp_rad: params.ramp_angle_deg.to_radians(),
             clearance_mm: scene.clearance_mm,
             gap_mm: params.rapid_gap_mm,

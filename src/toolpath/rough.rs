@@ -41,6 +41,8 @@ pub struct Roughing<'a> {
     pub width_mm: f64,
     /// What stands less than this far inside the mill's edge is left to whatever comes after, mm.
     pub film_mm: f64,
+    /// Whether even that is taken at last.
+    pub films: bool,
     /// Angle of entries, rad.
     pub ramp_rad: f64,
     /// Travels happen here, mm.
@@ -177,7 +179,7 @@ impl Roughing<'_> {
             // What a tight place does not open within the bound is tried within more of it before a slot is cut.
             let bounds = [1.0, 1.25, 1.6, 2.5, 180.0].map(|k: f64| (bound * k).min(180.0) as u32);
             let mut clearing = Clearing::new(plane, clear, &mine, layer, self.film_mm, self.stay_mm);
-            for pass in clearing.run(*here, !open, &bounds) {
+            for pass in clearing.run(*here, !open, &bounds, self.films) {
                 self.pass(&mut moves, &pass, bounds[0], [z, above], stock, here);
             }
             if !moves.is_empty() {
