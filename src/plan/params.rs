@@ -82,6 +82,9 @@ pub struct PlanToml {
     pub nest_parallels_mm: f64,
     /// T numbers for roughing, the one to prefer first; the first that reaches is taken.
     pub rough_tools: Vec<u32>,
+    /// T numbers for roughing what the first mill is too thick for; none: that is left to the semi-finishing ball.
+    #[serde(default)]
+    pub rest_tools: Vec<u32>,
     /// T numbers for finishing the two faces, the one to prefer first.
     pub finish_tools: Vec<u32>,
     /// The first ball of a list that reaches, fits and bends no more than this under its pass is taken; else the stiffest, µm.

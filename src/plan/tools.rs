@@ -239,7 +239,7 @@ pub(super) fn balls(
     Ok(balls)
 }
 
-/// The tools by role: `rough`, `finish`, `rim`; `drill` for the holes' first diameter, `drill-2` … for further ones.
+/// The tools by role: `rough`, `finish`, `rim`; `rest` where one is listed; `drill` for the holes' first diameter, `drill-2` … for further ones.
 pub(super) fn choose(
     shop: &Shop,
     implant: &Implant,
@@ -262,6 +262,22 @@ pub(super) fn choose(
                 tools["rough"].number
             ),
         });
+    }
+    if !p.rest_tools.is_empty() {
+        let candidates = listed(shop, "plan.rest_tools", &p.rest_tools, &[ToolKind::Flat, ToolKind::Bull])?;
+        let rough = &tools["rough"];
+        if let Some(thick) = candidates.iter().find(|t| t.diameter_mm >= rough.diameter_mm) {
+            return Err(PlanError::Param {
+                key: "plan.rest_tools".into(),
+                found: format!("T{}, {} mm", thick.number, thick.diameter_mm),
+                expected: format!(
+                    "thinner than the {} mm of the rougher T{}",
+                    rough.diameter_mm, rough.number
+                ),
+            });
+        }
+        let rest = first_that_reaches("rest", &candidates, depths.rough_mm, p, findings).clone();
+        tools.insert("rest".into(), rest);
     }
     let drills = listed(shop, "plan.drill_tools", &p.drill_tools, &[ToolKind::Drill])?;
     let same = |a: f64, b: f64| (a - b).abs() < 1e-6;

@@ -30,7 +30,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
     for (role, t) in &plan.tools {
         let depth_mm = match role.as_str() {
             "rim" => rim(t),
-            "finish" | "rough" => outer(t).max(rim_high - stock_lo[2]),
+            "finish" | "rough" | "rest" => outer(t).max(rim_high - stock_lo[2]),
             // From either side, a hole's diameter into it at most.
             "chamfer" => implant
                 .holes
@@ -67,7 +67,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
             ));
         }
     }
-    if let Some(t) = plan.tools.get("rough") {
+    for t in ["rough", "rest"].iter().filter_map(|&role| plan.tools.get(role)) {
         let cut_mm = plan.material.rough.depth_over_diameter * t.diameter_mm;
         if !at_most(cut_mm, t.flute_length_mm) {
             let message = format!(

@@ -7,9 +7,10 @@ use super::error::ToolpathError;
 use super::finish::{Finishing, Grade, RASTER_TO_DEG, Zone};
 use super::params::ToolpathParams;
 use super::plane::{Field, Lowered, Plane};
-use super::rough::{Roughed, Roughing, standing};
+use super::rough::Roughing;
 use super::scene::Scene;
 use super::speeds::speeds;
+use super::stock::{Stock, standing};
 use super::{Roles, cone_of, drills, holes, mouths, sinks};
 
 /// The part's sound stock below the floor roughing clears for the rim ball, mm: it must not touch the lane's floor.
@@ -17,9 +18,17 @@ const LANE_SPARE_MM: f64 = 0.3;
 /// How far a later setup's lane overlaps the one opened before it, mm.
 const LANE_OVERLAP_MM: f64 = 1.0;
 
+/// A lift over clearance takes as long as this way over cleared ground, s: twice 20 mm at rapid, four changes of speed
+/// and the gap above the ground at the feed of entries.
+const LIFT_S: f64 = 2.0;
+/// The first mill leaves thinner stock than this beside its edge, mm: a pixel.
+const FILM_MM: f64 = 0.1;
+/// So does a smaller one, mm: more than the two mills' lattices and grown discs differ where both have been.
+const REST_FILM_MM: f64 = 0.3;
+
 /// What roughing of a side did.
 pub(super) struct Cleared {
-    roughed: Roughed,
+    stock: Stock,
     plane: Plane,
     layer_mm: f64,
 }
@@ -76,18 +85,24 @@ impl Maker<'_> {
         });
     }
 
-    /// Clears a side; `first` opens the lane.
+    /// Clears a side. `before`: what earlier setups have cleared; the first opens the lane.
     pub fn rough(
         &mut self,
         scene: &Scene,
         at: (usize, usize),
-        first: bool,
+        before: &[(&Scene, Cleared)],
     ) -> Result<Cleared, ToolpathError> {
         self.step(at, 0, "roughing", scene)?;
-        let (plan, mill) = (self.plan, self.tools.rough);
-        let cleared = rough_setup(scene, plan, self.params, self.tools, first)?;
-        let moves = cleared.roughed.moves.clone();
-        self.add("rough", scene, mill, (&plan.material.rough, cleared.layer_mm), moves);
+        let first = before.is_empty();
+        let mut cleared = blank(scene, self.plan, self.params, self.tools, before);
+        let mills =
+            [("rough", Some(self.tools.rough), FILM_MM), ("rest rough", self.tools.rest, REST_FILM_MM)];
+        for (name, mill, film_mm) in mills {
+            let Some(mill) = mill else { continue };
+            let moves = self.clear(scene, (mill, film_mm), first, &mut cleared)?;
+            let cutting = &self.plan.material.rough;
+            self.add(name, scene, mill, (cutting, cleared.layer_mm), moves);
+        }
         Ok(cleared)
     }
 
@@ -100,10 +115,7 @@ impl Maker<'_> {
         side: &str,
     ) -> Result<(), ToolpathError> {
         let (plan, params) = (self.plan, self.params);
-        let stands = |radius: f64| {
-            let mill_mm = self.tools.rough.radius_mm();
-            standing(rough.plane, &rough.roughed.cleared_mm, scene.stock_hi[2], mill_mm, radius)
-        };
+        let stands = |radius: f64| standing(rough.plane, &rough.stock, radius);
         let skin_mm = rough.layer_mm + plan.rough_allowance_mm;
         let finishing = Finishing {
             scene,
@@ -150,6 +162,66 @@ impl Maker<'_> {
         }
         Ok(())
     }
+
+    /// Moves of one mill, and the stock they leave.
+    fn clear(
+        &self,
+        scene: &Scene,
+        (mill, film_mm): (&Tool, f64),
+        first: bool,
+        cleared: &mut Cleared,
+    ) -> Result<Vec<Move>, ToolpathError> {
+        let (plan, params) = (self.plan, self.params);
+        let plane = scene.outline.plane;
+        let cl = Lowered::new(
+            &scene.rough_ground,
+            cutter::Cutter::flat(mill.radius_mm()),
+            plan.rough_allowance_mm,
+        );
+        let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
+        let ball_mm = self.tools.rim.radius_mm();
+        let below = ball_mm + params.rim_overtravel_mm + LANE_SPARE_MM;
+        // The first setup opens the lane past the widest place; later ones meet it from the other side.
+        let shift = if first { -below } else { below - LANE_OVERLAP_MM };
+        let edge = || scene.outline.edge_z_mm.iter().map(|&z| f64::from(z));
+        let passed = edge().fold(f64::INFINITY, f64::min) - ball_mm;
+        if passed < scene.stock_lo[2] {
+            return Err(ToolpathError::ShallowBlank {
+                setup: scene.setup,
+                needed_mm: passed,
+                stock_mm: scene.stock_lo[2],
+            });
+        }
+        let floor_mm: Vec<f64> = edge().map(|z| (z + shift).max(scene.stock_lo[2])).collect();
+        let room_mm: Vec<f64> = scene
+            .outline
+            .distance_mm
+            .iter()
+            .map(|&d| plan.lane_mm - mill.radius_mm() - f64::from(d) - 0.5 * plane.step)
+            .collect();
+        let cutting = &plan.material.rough;
+        let feed_mm_per_s =
+            speeds(cutting, mill, &plan.machine, cleared.layer_mm, 0.0).feed_mm_per_min / 60.0;
+        let roughing = Roughing {
+            plane,
+            lowest_mm: &lowest_mm,
+            floor_mm: &floor_mm,
+            room_mm: &room_mm,
+            radius_mm: mill.radius_mm(),
+            top_mm: scene.stock_hi[2],
+            layer_mm: cleared.layer_mm,
+            depth_mm: (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_depth_mm_max),
+            width_mm: cutting.width_over_diameter * mill.diameter_mm,
+            film_mm,
+            // A thinner mill leaves to the ball what the first has left beside every wall.
+            films: film_mm <= FILM_MM,
+            ramp_rad: params.ramp_angle_deg.to_radians(),
+            clearance_mm: scene.clearance_mm,
+            gap_mm: params.rapid_gap_mm,
+            stay_mm: LIFT_S * feed_mm_per_s,
+        };
+        Ok(roughing.run(&mut cleared.stock).moves)
+    }
 }
 
 /// Slope that a pass of a zone is set for: that of half the places of the shallow one, a wall for the steep one. The
@@ -168,52 +240,28 @@ fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
     }
 }
 
-fn rough_setup(
+#[cfg(test)]
+impl Cleared {
+    /// Nothing cleared yet.
+    pub(super) fn blank_of(scene: &Scene, plan: &Plan, params: &ToolpathParams, tools: &Roles<'_>) -> Self {
+        blank(scene, plan, params, tools, &[])
+    }
+}
+
+/// The blank as a setup finds it: whole but for what earlier setups have cleared.
+fn blank(
     scene: &Scene,
     plan: &Plan,
     params: &ToolpathParams,
     tools: &Roles<'_>,
-    first: bool,
-) -> Result<Cleared, ToolpathError> {
-    let mill = tools.rough;
+    before: &[(&Scene, Cleared)],
+) -> Cleared {
     let plane = scene.outline.plane;
-    let cl =
-        Lowered::new(&scene.rough_ground, cutter::Cutter::flat(mill.radius_mm()), plan.rough_allowance_mm);
-    let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
-    let below = tools.rim.radius_mm() + params.rim_overtravel_mm + LANE_SPARE_MM;
-    // The first setup opens the lane past the widest place; later ones meet it from the other side.
-    let shift = if first { -below } else { below - LANE_OVERLAP_MM };
-    let lowest_edge = scene.outline.edge_z_mm.iter().fold(f64::INFINITY, |m, &z| m.min(f64::from(z)));
-    let passed = lowest_edge - tools.rim.radius_mm();
-    if passed < scene.stock_lo[2] {
-        return Err(ToolpathError::ShallowBlank {
-            setup: scene.setup,
-            needed_mm: passed,
-            stock_mm: scene.stock_lo[2],
-        });
+    let (lo, hi) = (plane.xy(0), plane.xy(plane.len() - 1));
+    let mut stock = Stock::blank(lo, hi, scene.stock_hi[2]);
+    for (other, cleared) in before {
+        stock.meet(&cleared.stock, &other.work_from_part.after(scene.work_from_part.inverse()).iso);
     }
-    let floor_mm: Vec<f64> =
-        scene.outline.edge_z_mm.iter().map(|&z| (f64::from(z) + shift).max(scene.stock_lo[2])).collect();
-    let room_mm: Vec<f64> = scene
-        .outline
-        .distance_mm
-        .iter()
-        .map(|&d| plan.lane_mm - mill.radius_mm() - f64::from(d) - 0.5 * plane.step)
-        .collect();
-    let cutting = &plan.material.rough;
-    let layer_mm = (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_layer_mm_max);
-    let roughing = Roughing {
-        plane,
-        lowest_mm: &lowest_mm,
-        floor_mm: &floor_mm,
-        room_mm: &room_mm,
-        radius_mm: mill.radius_mm(),
-        top_mm: scene.stock_hi[2],
-        layer_mm,
-        width_mm: cutting.width_over_diameter * mill.diameter_mm,
-        ramp_rad: params.ramp_angle_deg.to_radians(),
-        clearance_mm: scene.clearance_mm,
-        gap_mm: params.rapid_gap_mm,
-    };
-    Ok(Cleared { roughed: roughing.run(), plane, layer_mm })
+    let deepest_mm = plan.material.rough.depth_over_diameter * tools.rough.diameter_mm;
+    Cleared { stock, plane, layer_mm: deepest_mm.min(params.rough_layer_mm_max) }
 }

@@ -4,8 +4,10 @@
 //! **Out** `Vec<Operation>`: moves of the tool tip in the work frame of each setup, mm, in the order they are run.
 //!
 //! **Method** Everything rests on one function: the height at which a cutter lowered along its axis first touches the
-//! part or a tab, closed-form against corners, edges and faces ([`cutter`], [`mod@drop`]). Roughing clears layers by
-//! fronts of equal distance, one width of cut apart. A ball then takes steps off to an even skin, and finishes:
+//! part or a tab, closed-form against corners, edges and faces ([`cutter`], [`mod@drop`]). Roughing cuts deep where the
+//! part lies low, then ledge by ledge, each pass steered so that the mill's engagement angle stays within what the
+//! material's width of cut gives (`rough`, `adapt`); a second, thinner mill (role `rest`) may clear what the first is
+//! too thick for. Both work on the stock as it stands, what the other side has opened included (`stock`). A ball then takes steps off to an even skin, and finishes:
 //! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
 //! measured against the balls that passed it, and what stands proud is passed again. Upright holes are drilled from the
@@ -21,14 +23,15 @@
 //!
 //! **Limits** Three axes: what faces away from both setups is not reached and is left as it is. Detail that passes
 //! between the probes of a chord (0.2 mm) is bounded only by the facets' size. Beside a tab the ball leaves its own
-//! fillet. Widths of cut are bounded along the fronts; the step from one front into the next, at most one width long,
-//! may be as wide as the mill and runs at the feed of entries.
+//! fillet. The engagement angle is bounded outside entries but for what pixels of 0.1 mm hide; a place so narrow that no
+//! bounded stroke opens it is cut at larger angles at the feed of entries.
 
+mod adapt;
 pub mod cutter;
 pub mod drop;
+mod entry;
 mod error;
 mod finish;
-mod fronts;
 mod holes;
 mod link;
 mod make;
@@ -37,14 +40,19 @@ mod outline;
 mod params;
 mod plane;
 mod raster;
+mod region;
 mod repair;
 mod residual;
 mod rough;
 mod scene;
 mod sinks;
 mod speeds;
+mod stock;
 mod waterline;
+mod ways;
 
+#[cfg(test)]
+mod engage;
 #[cfg(test)]
 mod plate;
 #[cfg(test)]
@@ -84,8 +92,8 @@ pub fn make_operations(
     for (k, (setup, scene)) in level.iter().zip(&scenes).enumerate() {
         let at = (k, scenes.len());
         if setup.task != SetupTask::Finish {
-            let first = cleared.is_empty();
-            cleared.push((scene, maker.rough(scene, at, first)?));
+            let rough = maker.rough(scene, at, &cleared)?;
+            cleared.push((scene, rough));
         }
         if setup.task == SetupTask::Rough {
             continue;
@@ -132,7 +140,7 @@ pub fn make_nest_operations(
     let mut maker = Maker { implant: nest, plan, params, tools: &tools, watch, out: Vec::new() };
     for setup in &plan.setups {
         let scene = Scene::finishing(nest, plan, setup, seat)?;
-        let rough = maker.rough(&scene, (0, 1), true)?;
+        let rough = maker.rough(&scene, (0, 1), &[])?;
         maker.finish(&scene, (0, 1), &rough, "seat")?;
     }
     Ok(maker.out)
@@ -141,6 +149,8 @@ pub fn make_nest_operations(
 /// Tools by role.
 struct Roles<'a> {
     rough: &'a Tool,
+    /// Clears what the first mill is too thick for.
+    rest: Option<&'a Tool>,
     finish: &'a Tool,
     rim: &'a Tool,
 }
@@ -149,6 +159,12 @@ impl<'a> Roles<'a> {
     fn of(plan: &'a Plan) -> Result<Self, ToolpathError> {
         Ok(Self {
             rough: tool_of(plan, "rough", ToolKind::Flat, "clears the blank", "a flat end mill")?,
+            rest: match plan.tools.contains_key("rest") {
+                true => {
+                    Some(tool_of(plan, "rest", ToolKind::Flat, "roughs narrow places", "a flat end mill")?)
+                }
+                false => None,
+            },
             finish: tool_of(plan, "finish", ToolKind::Ball, "finishes the surfaces", "a ball end mill")?,
             rim: tool_of(plan, "rim", ToolKind::Ball, "finishes the rim", "a ball end mill")?,
         })

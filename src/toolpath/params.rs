@@ -15,8 +15,10 @@ pub struct ToolpathParams {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolpathToml {
-    /// Deepest single layer of roughing, mm; the material's depth over diameter may lower it.
+    /// Layers of roughing are no thicker, which bounds the steps left on slopes, mm; the material's depth over diameter may lower it.
     pub rough_layer_mm_max: f64,
+    /// Deepest cut of roughing, whole layers at once, mm; the material's depth over diameter may lower it.
+    pub rough_depth_mm_max: f64,
     /// Stock left by semi-finishing, mm.
     pub semi_allowance_mm: f64,
     /// Cusp of semi-finishing, mm.
@@ -46,6 +48,7 @@ impl TryFrom<ToolpathToml> for ToolpathParams {
         // Bounds wide enough for any shop, narrow enough to catch a slipped decimal point.
         let bounded = [
             ("toolpath.rough_layer_mm_max", t.rough_layer_mm_max, 0.05, 20.0, "it must lie in 0.05 to 20 mm"),
+            ("toolpath.rough_depth_mm_max", t.rough_depth_mm_max, 0.05, 40.0, "it must lie in 0.05 to 40 mm"),
             ("toolpath.semi_allowance_mm", t.semi_allowance_mm, 0.02, 0.5, "it must lie in 0.02 to 0.5 mm"),
             ("toolpath.semi_scallop_mm", t.semi_scallop_mm, 0.005, 0.3, "it must lie in 0.005 to 0.3 mm"),
             ("toolpath.ramp_angle_deg", t.ramp_angle_deg, 0.2, 10.0, "it must lie in 0.2 to 10 degrees"),

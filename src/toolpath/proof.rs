@@ -78,7 +78,7 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
             let cutter = Cutter { radius_mm: tool.radius_mm(), corner_mm: tool.corner_radius_mm };
             let roughs = op.name == "rough";
             let layer = plan.material.rough.depth_over_diameter * tool.diameter_mm;
-            let layer = layer.min(params.rough_layer_mm_max);
+            let layer = layer.min(params.rough_depth_mm_max);
             assert!(matches!(op.moves[0], Move::Rapid(_)), "{}: begins with a rapid", op.name);
             let mut at = [0.0, 0.0, setup.clearance_z_mm];
             let (mut widest, mut deepest, mut sheer) = (0f64, 0f64, 0f64);
@@ -162,8 +162,8 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                 op.setup, op.name
             );
             if roughs {
-                // The first opening is widened from a helix, and fronts bend round corners: up to 1.6 of the width
-                // asked, over 2 mm of path, on a 0.25 mm map.
+                // What bounds the angle bounds the width in a straight cut; round a corner of the stock, and on a map of
+                // 0.25 mm, it may be more: up to 1.6 of the width asked, over 2 mm of path.
                 let asked = plan.material.rough.width_over_diameter * tool.diameter_mm;
                 assert!(widest <= 1.6 * asked, "{widest} mm wide at {where_widest:?}, {asked} asked");
             }

@@ -1,0 +1,363 @@
+//! How far round the mill's edge stands in stock along every move of roughing: a sampler for the tests.
+//!
+//! **Method** The blank's top on pixels of 0.1 mm, the disc moved a pixel at a time. *Engagement* is the share of the
+//! edge's leading half that meets stock, the disc not having cut at its new place yet. Its pixels lie elsewhere than
+//! those the moves were made on, and it shares no code with them.
+
+use crate::model::*;
+
+use super::make::{Cleared, Maker};
+use super::plate::{PEEK_FORM, params};
+use super::rough::engagement_rad;
+use super::scene::Scene;
+use super::*;
+
+const PIXEL_MM: f64 = 0.1;
+/// Thinner than this is none, mm.
+const FILM_MM: f64 = 0.05;
+
+/// Heights of the stock on pixels.
+struct Sampler {
+    origin: [f64; 2],
+    n: [usize; 2],
+    top: Vec<f64>,
+    /// Below it nothing stands.
+    floor: Vec<f64>,
+}
+
+/// What a program of one mill did.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Level moves at the cutting feed, and of these what met nothing, mm.
+    cut_mm: f64,
+    air_mm: f64,
+    /// More than four degrees above the bound, mm.
+    above_mm: f64,
+    /// Degrees.
+    largest_deg: f64,
+    /// Level moves at the feed of entries that are above the bound, mm.
+    slow_mm: f64,
+    /// Deepest rapid in stock, mm.
+    rapid_mm: f64,
+    /// Length by engagement, five degrees a bin, mm.
+    bins: Vec<f64>,
+}
+
+impl Sampler {
+    fn new(scene: &Scene) -> Self {
+        // Off the lattice of the moves by a third of a pixel and a bit.
+        let origin = [scene.stock_lo[0] - 0.037, scene.stock_lo[1] - 0.041];
+        let n = [0, 1].map(|a| ((scene.stock_hi[a] - origin[a]) / PIXEL_MM) as usize + 1);
+        let all = n[0] * n[1];
+        Self { origin, n, top: vec![scene.stock_hi[2]; all], floor: vec![f64::NEG_INFINITY; all] }
+    }
+
+    fn at(&self, x: f64, y: f64) -> Option<usize> {
+        let i = ((x - self.origin[0]) / PIXEL_MM).round();
+        let j = ((y - self.origin[1]) / PIXEL_MM).round();
+        (i >= 0.0 && j >= 0.0 && i < self.n[0] as f64 && j < self.n[1] as f64)
+            .then(|| j as usize * self.n[0] + i as usize)
+    }
+
+    fn stands(&self, at: usize, z: f64) -> bool {
+        self.top[at] > z.max(self.floor[at]) + FILM_MM
+    }
+
+    fn disc(&self, p: [f64; 3], r: f64) -> Vec<usize> {
+        let k = (r / PIXEL_MM).ceil() as i64 + 1;
+        let (i, j) = ((p[0] - self.origin[0]) / PIXEL_MM, (p[1] - self.origin[1]) / PIXEL_MM);
+        let mut out = Vec::new();
+        for b in -k..=k {
+            for a in -k..=k {
+                let (x, y) = (i.round() as i64 + a, j.round() as i64 + b);
+                let far = (x as f64 - i).hypot(y as f64 - j) * PIXEL_MM;
+                if far <= r && x >= 0 && y >= 0 && x < self.n[0] as i64 && y < self.n[1] as i64 {
+                    out.push(y as usize * self.n[0] + x as usize);
+                }
+            }
+        }
+        out
+    }
+
+    /// Degrees of the edge's leading half in stock.
+    fn engaged(&self, p: [f64; 3], towards: [f64; 2], r: f64) -> f64 {
+        let mut half = 0;
+        for k in 0..720 {
+            let (s, c) = (f64::from(k) * 0.5).to_radians().sin_cos();
+            let leads = c * towards[0] + s * towards[1] > 1e-9;
+            let met = self.at(p[0] + r * c, p[1] + r * s).is_none_or(|at| self.stands(at, p[2]));
+            half += u32::from(leads && met);
+        }
+        0.5 * f64::from(half)
+    }
+
+    /// Runs moves. Entries (moves that go down while they go on, and the level turn or stroke after them at the same
+    /// feed) are cut and not counted.
+    fn run(&mut self, moves: &[Move], r: f64, bound_deg: f64) -> Seen {
+        let mut seen = Seen { bins: vec![0.0; 37], ..Seen::default() };
+        let mut at: Option<[f64; 3]> = None;
+        let mut entry = false;
+        for m in moves {
+            let (to, fast, cut) = match *m {
+                Move::Rapid(p) => (p, true, false),
+                Move::Cut(p) => (p, false, true),
+                Move::Plunge(p) => (p, false, false),
+                _ => panic!("roughing has straight moves"),
+            };
+            let Some(from) = at.replace(to) else { continue };
+            let along = (to[0] - from[0]).hypot(to[1] - from[1]);
+            let length = along.hypot(to[2] - from[2]);
+            entry = !cut && !fast && (entry || (along > 1e-9 && to[2] < from[2] - 1e-9));
+            let n = (length / PIXEL_MM).ceil().max(1.0);
+            for k in 1..=n as usize {
+                let t = k as f64 / n;
+                let p: [f64; 3] = std::array::from_fn(|a| from[a] + (to[a] - from[a]) * t);
+                let under = self.disc(p, r);
+                if fast {
+                    for &q in &under {
+                        if self.stands(q, p[2]) {
+                            seen.rapid_mm = seen.rapid_mm.max(self.top[q] - p[2]);
+                        }
+                    }
+                    continue;
+                }
+                if along > 1e-9 && !entry {
+                    let towards = [(to[0] - from[0]) / along, (to[1] - from[1]) / along];
+                    let e = self.engaged(p, towards, r);
+                    let ds = length / n;
+                    if cut {
+                        seen.cut_mm += ds;
+                        seen.air_mm += if e == 0.0 { ds } else { 0.0 };
+                        seen.above_mm += if e > bound_deg + 4.0 { ds } else { 0.0 };
+                        seen.largest_deg = seen.largest_deg.max(e);
+                        seen.bins[(e / 5.0) as usize] += ds;
+                    } else if e > bound_deg {
+                        seen.slow_mm += ds;
+                    }
+                }
+                for q in under {
+                    self.top[q] = self.top[q].min(p[2]);
+                }
+            }
+        }
+        seen
+    }
+}
+
+/// Share of the cutting length by engagement, as a line to read.
+fn line(s: &Seen) -> String {
+    let bins: Vec<String> = s.bins.iter().map(|b| format!("{:.1}", 100.0 * b / s.cut_mm)).collect();
+    format!(
+        "cut {:.0} mm, air {:.0} mm, above {:.1} mm, largest {:.1} deg, slow {:.1} mm; per 5 deg in %: {}",
+        s.cut_mm,
+        s.air_mm,
+        s.above_mm,
+        s.largest_deg,
+        s.slow_mm,
+        bins.join(" ")
+    )
+}
+
+fn moves_of<'m>(maker: &'m Maker<'_>, name: &str, setup: u32) -> &'m [Move] {
+    maker.out.iter().find(|o| o.name == name && o.setup == setup).map_or(&[], |o| &o.moves)
+}
+
+fn titanium() -> (Plan, ToolpathParams) {
+    let mut plan = PEEK_FORM.plan(6);
+    plan.material.rough = Cutting {
+        surface_speed_m_per_min: 50.0,
+        feed_per_tooth_mm_d6: 0.03,
+        depth_over_diameter: 1.0,
+        width_over_diameter: 0.1,
+    };
+    (plan, params::shipped(include_str!("params-titanium.toml")))
+}
+
+/// Pixels of 0.1 mm, half a diagonal each of the sampler's and of the moves' own, hide 0.14 mm: 3.3 degrees at 0.8 mm of a
+/// radius of 4. Films of 0.1 mm are left beside the tool by intent; with the pixels 0.24 mm, met over 20 degrees at once.
+const SLACK_DEG: f64 = 20.0;
+
+#[test]
+fn the_sampler_reads_a_slot_as_a_half_turn_and_a_strip_as_its_width() {
+    let plan = PEEK_FORM.plan(0);
+    let implant = PEEK_FORM.implant(0);
+    let scene = Scene::new(&implant, &plan, &plan.setups[0]).unwrap();
+    let z = scene.stock_hi[2] - 1.0;
+    for (width, bound) in [(0.8, 36.87), (3.2, 78.46)] {
+        let mut sampler = Sampler::new(&scene);
+        let slot = [Move::Plunge([-20.0, 0.0, z]), Move::Cut([20.0, 0.0, z])];
+        let seen = sampler.run(&slot, 4.0, 180.0);
+        // Every degree of the half that leads, but for the two that graze.
+        assert!(seen.largest_deg > 176.0 && seen.largest_deg <= 180.0, "{}", line(&seen));
+        let strip = [Move::Plunge([-19.0, width, z]), Move::Cut([19.0, width, z])];
+        let seen = sampler.run(&strip, 4.0, 180.0);
+        let middle = seen.bins.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        assert_eq!(middle, (bound / 5.0) as usize, "{}", line(&seen));
+        assert!((engagement_rad(width, 4.0).to_degrees() - bound).abs() < 0.01);
+    }
+}
+
+#[test]
+fn no_cut_of_roughing_engages_more_than_the_width_of_the_material_does_in_a_straight_cut() {
+    let implant = PEEK_FORM.implant(0);
+    let peek = (PEEK_FORM.plan(6), params());
+    for (what, (plan, params)) in [("PEEK", peek), ("titanium", titanium())] {
+        let tools = Roles::of(&plan).unwrap();
+        let mut maker = Maker {
+            implant: &implant,
+            plan: &plan,
+            params: &params,
+            tools: &tools,
+            watch: &Silent,
+            out: vec![],
+        };
+        let radius_mm = tools.rough.radius_mm();
+        let width_mm = plan.material.rough.width_over_diameter * tools.rough.diameter_mm;
+        let bound_deg = engagement_rad(width_mm, radius_mm).to_degrees();
+        let scenes: Vec<Scene> =
+            plan.setups.iter().map(|s| Scene::new(&implant, &plan, s).unwrap()).collect();
+        let mut cleared: Vec<(&Scene, Cleared)> = vec![];
+        for scene in &scenes {
+            let rough = maker.rough(scene, (0, 2), &cleared).unwrap();
+            cleared.push((scene, rough));
+            let mut sampler = Sampler::new(scene);
+            // What the other side has opened, from its own sampler's point of view: nothing; so this is on the safe side.
+            let seen = sampler.run(moves_of(&maker, "rough", scene.setup), radius_mm, bound_deg);
+            eprintln!("{what} op{}: bound {bound_deg:.1} deg; {}", scene.setup, line(&seen));
+            assert!(seen.cut_mm > 500.0, "op{}: {}", scene.setup, line(&seen));
+            assert!(seen.largest_deg <= bound_deg + SLACK_DEG, "op{}: {}", scene.setup, line(&seen));
+            // Four degrees: what the two lattices hide on a whole cut.
+            assert!(seen.above_mm <= 0.003 * seen.cut_mm, "op{}: {}", scene.setup, line(&seen));
+            // Places that no bounded stroke opens are rare.
+            assert!(seen.slow_mm <= 0.02 * seen.cut_mm, "op{}: {}", scene.setup, line(&seen));
+            assert!(seen.rapid_mm <= 0.0, "op{}: rapid {} mm in stock", scene.setup, seen.rapid_mm);
+        }
+    }
+}
+
+#[test]
+fn where_the_first_setup_has_milled_through_the_second_cuts_no_air() {
+    let implant = PEEK_FORM.implant(0);
+    let (plan, params) = (PEEK_FORM.plan(6), params());
+    let tools = Roles::of(&plan).unwrap();
+    let maker = || Maker {
+        implant: &implant,
+        plan: &plan,
+        params: &params,
+        tools: &tools,
+        watch: &Silent,
+        out: vec![],
+    };
+    let scenes: Vec<Scene> = plan.setups.iter().map(|s| Scene::new(&implant, &plan, s).unwrap()).collect();
+    let mut first = maker();
+    let opened = first.rough(&scenes[0], (0, 2), &[]).unwrap();
+    let mut knowing = maker();
+    let before = [(&scenes[0], opened)];
+    knowing.rough(&scenes[1], (1, 2), &before).unwrap();
+    let mut blind = maker();
+    let untouched = [(&scenes[0], Cleared::blank_of(&scenes[0], &plan, &params, &tools))];
+    blind.rough(&scenes[1], (1, 2), &untouched).unwrap();
+    // What of op20 stands where op10 has not been, seen through op10's own moves.
+    let mut below = Sampler::new(&scenes[0]);
+    below.run(moves_of(&first, "rough", 10), 4.0, 180.0);
+    let there = scenes[0].work_from_part.after(scenes[1].work_from_part.inverse());
+    let run = |maker: &Maker| {
+        let mut sampler = Sampler::new(&scenes[1]);
+        for at in 0..sampler.top.len() {
+            let x = sampler.origin[0] + (at % sampler.n[0]) as f64 * PIXEL_MM;
+            let y = sampler.origin[1] + (at / sampler.n[0]) as f64 * PIXEL_MM;
+            let p = there.apply_raw([x, y, 0.0]);
+            if let Some(q) = below.at(p[0], p[1]) {
+                sampler.floor[at] = p[2] - below.top[q];
+            }
+        }
+        sampler.run(moves_of(maker, "rough", 20), 4.0, 180.0)
+    };
+    let (knowing, blind) = (run(&knowing), run(&blind));
+    eprintln!("op20 knowing op10: {}\nnot knowing: {}", line(&knowing), line(&blind));
+    assert!(knowing.cut_mm < blind.cut_mm, "{} {}", knowing.cut_mm, blind.cut_mm);
+    assert!(knowing.air_mm < blind.air_mm, "{} {}", knowing.air_mm, blind.air_mm);
+}
+
+/// A valley across the outer face, 8.2 mm wide between steep flanks: an 8 mm mill with its allowance on both sides does
+/// not enter it, one of 6 mm does.
+fn with_valley() -> Implant {
+    let mut implant = PEEK_FORM.implant(0);
+    for v in &mut implant.body.vertices {
+        let rho = v[0].hypot(v[1]);
+        let outer = v[2] > PEEK_FORM.outer_z(rho) - 0.01;
+        if outer && rho < 22.0 {
+            let flank = ((4.1 - v[0].abs()) / 1.0).clamp(0.0, 1.0);
+            v[2] -= 1.8 * flank;
+        }
+    }
+    implant
+}
+
+/// Depth of stock above the semi-finishing ball at rest on its allowance, mm, per place over the part, sorted.
+fn met_by_the_ball(scene: &Scene, plan: &Plan, params: &ToolpathParams, sampler: &Sampler) -> Vec<f64> {
+    let ball = plan.tools["finish"].radius_mm();
+    let cl = plane::Lowered::new(&scene.ground, cutter::Cutter::ball(ball), params.semi_allowance_mm);
+    let mut out = Vec::new();
+    let plane = scene.outline.plane;
+    for at in (0..plane.len()).filter(|&at| scene.outline.inside[at]) {
+        let (i, j) = plane.ij(at);
+        let [x, y] = plane.xy(at);
+        // Every half millimetre, away from the rim's own fillets.
+        if i % 2 != 0 || j % 2 != 0 || x.hypot(y) > 20.0 {
+            continue;
+        }
+        let tip = cl.z(x, y);
+        let met = sampler.disc([x, y, tip], ball).into_iter().map(|q| {
+            let (a, b) = ((q % sampler.n[0]) as f64 * PIXEL_MM, (q / sampler.n[0]) as f64 * PIXEL_MM);
+            let rho = (a + sampler.origin[0] - x).hypot(b + sampler.origin[1] - y);
+            sampler.top[q] - (tip + ball - (ball * ball - rho * rho).max(0.0).sqrt())
+        });
+        out.push(met.fold(0.0, f64::max));
+    }
+    out.sort_by(f64::total_cmp);
+    out
+}
+
+#[test]
+fn a_thinner_mill_clears_the_valley_that_the_first_does_not_enter() {
+    let params = params();
+    let implant = with_valley();
+    let mut plan = PEEK_FORM.plan(6);
+    let mut deepest = Vec::new();
+    for rest in [false, true] {
+        if rest {
+            let thin =
+                Tool { number: 4, diameter_mm: 6.0, shank_diameter_mm: 5.8, ..plan.tools["rough"].clone() };
+            plan.tools.insert("rest".into(), thin);
+        }
+        let tools = Roles::of(&plan).unwrap();
+        let mut maker = Maker {
+            implant: &implant,
+            plan: &plan,
+            params: &params,
+            tools: &tools,
+            watch: &Silent,
+            out: vec![],
+        };
+        let scene = Scene::new(&implant, &plan, &plan.setups[1]).unwrap();
+        maker.rough(&scene, (0, 1), &[]).unwrap();
+        let mut sampler = Sampler::new(&scene);
+        sampler.run(moves_of(&maker, "rough", 20), 4.0, 180.0);
+        if rest {
+            let bound_deg = engagement_rad(0.4 * 6.0, 3.0).to_degrees();
+            let seen = sampler.run(moves_of(&maker, "rest rough", 20), 3.0, bound_deg);
+            eprintln!("rest: {}", line(&seen));
+            assert!(seen.cut_mm > 20.0 && seen.rapid_mm <= 0.0, "{}", line(&seen));
+            assert!(seen.largest_deg <= bound_deg + SLACK_DEG, "{}", line(&seen));
+        } else {
+            assert!(moves_of(&maker, "rest rough", 20).is_empty());
+        }
+        let met = met_by_the_ball(&scene, &plan, &params, &sampler);
+        let p99 = met[met.len() * 99 / 100];
+        eprintln!("rest {rest}: the ball meets {p99:.2} mm at p99, {:.2} mm at most", met[met.len() - 1]);
+        deepest.push(p99);
+    }
+    // The valley is 1.8 mm deep; a layer and the allowance are 2.0 mm.
+    assert!(deepest[1] < deepest[0] - 0.5, "{deepest:?}");
+}
