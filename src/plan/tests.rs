@@ -256,6 +256,27 @@ fn tools_have_their_roles_and_the_job_lists_each_once() {
 }
 
 #[test]
+fn a_second_mill_for_roughing_is_there_where_it_is_listed_and_must_be_thinner() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        plan: PlanParams,
+    }
+    let with = |rest: &str| {
+        let text = include_str!("params-peek.toml");
+        let text = text.replace("rest_tools = []", &format!("rest_tools = {rest}"));
+        toml::from_str::<File>(&text).expect("a valid table").plan
+    };
+    let (part, shop) = (dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), shipped_shop().unwrap());
+    assert!(!peek_plan().1.tools.contains_key("rest"));
+    let plan = plan_part(&part, &shop, &with("[4, 5]")).unwrap();
+    assert_eq!((plan.tools["rest"].kind, plan.tools["rest"].diameter_mm), (ToolKind::Flat, 6.0));
+    let message = plan_part(&part, &shop, &with("[2]")).unwrap_err().to_string();
+    assert!(message.contains("plan.rest_tools") && message.contains("8 mm"), "{message}");
+    let message = plan_part(&part, &shop, &with("[11]")).unwrap_err().to_string();
+    assert!(message.contains("plan.rest_tools"), "{message}");
+}
+
+#[test]
 fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
     let part = dome_plate(90.0, 80.0, 120.0, 4.0, "peek");
     let message = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap_err().to_string();
