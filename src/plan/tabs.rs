@@ -4,13 +4,13 @@
 //! tilts (`geometry::bending`). Under the normal force F of the stronger finishing ball it may be δ, 95 % of
 //! `plate_bend_um_max`: `t = ∛(3·F·L³ / (E·w·n·δ))`. Strength: one tab alone, held at both ends, carries F with half the yield strength:
 //! `t = √(6·F·L / (w·σ_y))`. The larger counts, within `tab_thickness_mm_min` and `tab_thickness_mm`; where the thickest is not enough
-//! there are more tabs. Where the rim has less wall a tab covers the inner edge, which is dressed by hand: a thinner one would not
-//! hold.
+//! there are more tabs. Where the rim has less wall a thick tab covers the inner edge, which is dressed by hand and leaves a larger
+//! witness: tabs with wall are made thicker first, and low ones only as thick as all together must be.
 //!
 //! **Places** Evenly along the rim, each moved a little to where it is level and straight. Where that meets a screw, the
 //! marking or the brow, the spacing gives way between half and the whole pitch asked for (the cheapest round trip over the
-//! allowed places), then more tabs are tried; where nothing helps, or only steep places that cover wall which the bone is to meet, the even places
-//! stay and a finding says so.
+//! allowed places), then more tabs are tried; where nothing helps, or only steep places that cover wall which the bone is to
+//! meet, the even places stay and a finding says so.
 
 use crate::geometry::outline::RimPlace;
 use crate::model::{Finding, Point, Severity, Tab};
@@ -56,8 +56,12 @@ impl Load {
         let (l, w) = (p.lane_mm, p.tab_width_mm);
         let stiff = 3.0 * self.force_n * l.powi(3)
             / (self.youngs_modulus_gpa * 1e3 * w * count as f64 * OF_LIMIT * p.plate_bend_um_max * 1e-3);
-        let strong = 6.0 * self.force_n * l / (w * self.yield_n_per_mm2);
-        stiff.cbrt().max(strong.sqrt())
+        stiff.cbrt().max(self.strong_mm(p))
+    }
+
+    /// What one tab must be so that it alone carries the force, mm.
+    fn strong_mm(&self, p: &PlanToml) -> f64 {
+        (6.0 * self.force_n * p.lane_mm / (p.tab_width_mm * self.yield_n_per_mm2)).sqrt()
     }
 }
 
@@ -109,10 +113,8 @@ pub(super) fn place(
             "%",
         ));
     }
-    let wanted_mm = if needed_mm.is_finite() { needed_mm } else { p.tab_thickness_mm };
-    let thick_mm = wanted_mm.clamp(p.tab_thickness_mm_min, p.tab_thickness_mm);
     let half = (p.tab_width_mm / 2.0 / step_mm).ceil() as usize;
-    let seats: Vec<Seat> = (0..n).map(|k| seat(&shape.rim, k, half, thick_mm, p)).collect();
+    let seats: Vec<Seat> = (0..n).map(|k| seat(&shape.rim, k, half, p)).collect();
     let mut places = evenly(&seats, count, (PLAY * shape.perimeter_mm / count as f64 / step_mm) as usize);
     let stands = |places: &[usize]| places.iter().any(|&k| forbidden[k].is_some());
     if stands(&places) {
@@ -142,7 +144,33 @@ pub(super) fn place(
         );
         findings.push(Finding::new("tab-site", Severity::Change, message).measured(met as f64, 0.0, "tabs"));
     }
-    places.into_iter().map(|k| tab(&shape.rim[k], &seats[k], thick_mm, p.tab_width_mm, findings)).collect()
+    let walls: Vec<f64> = places.iter().map(|&k| seats[k].wall_mm).collect();
+    let thick = thicknesses(&walls, needed_mm, load.strong_mm(p), p);
+    let each = places.into_iter().zip(thick);
+    each.map(|(k, thick_mm)| tab(&shape.rim[k], &seats[k], thick_mm, p.tab_width_mm, findings)).collect()
+}
+
+/// How thick each tab is, so that together they are as stiff as if all were `needed_mm`, and cover as little of the inner
+/// edge as that allows: first as thick as needed where there is wall, then as thick as allowed there, and only then more than
+/// the wall where it is low.
+fn thicknesses(walls_mm: &[f64], needed_mm: f64, strong_mm: f64, p: &PlanToml) -> Vec<f64> {
+    let most = p.tab_thickness_mm;
+    let least = p.tab_thickness_mm_min.max(strong_mm).min(most);
+    let needed = if needed_mm.is_finite() { needed_mm.clamp(least, most) } else { most };
+    let between = |low: f64, high: f64| -> Vec<f64> { walls_mm.iter().map(|w| w.clamp(low, high)).collect() };
+    let want = walls_mm.len() as f64 * needed.powi(3);
+    // A billionth: sums of cubes.
+    let stiff = |t: &[f64]| t.iter().fold(0.0, |sum, t| sum + t.powi(3)) >= want * (1.0 - 1e-9);
+    let first = between(least, needed);
+    if stiff(&first) {
+        return first;
+    }
+    // Hundredths of a millimetre from the least to what is needed, which is always enough.
+    let steps = ((needed - least) / 0.01).ceil().max(0.0) as usize;
+    (0..=steps)
+        .map(|k| between((least + 0.01 * k as f64).min(needed), most))
+        .find(|t| stiff(t))
+        .unwrap_or_else(|| between(needed, most))
 }
 
 /// Evenly, each moved by `play` places at most to the cheapest; the phase whose dearest place is cheapest.
@@ -210,7 +238,7 @@ fn round_trip(costs: &[Option<f64>], count: usize, least: usize, most: usize) ->
     best.map(|b| b.1)
 }
 
-fn seat(rim: &[RimPlace], k: usize, half: usize, thick_mm: f64, p: &PlanToml) -> Seat {
+fn seat(rim: &[RimPlace], k: usize, half: usize, p: &PlanToml) -> Seat {
     let n = rim.len();
     let (mut top, mut top_max, mut bottom) = (f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY);
     let mut turn: f64 = 0.0;
@@ -224,7 +252,7 @@ fn seat(rim: &[RimPlace], k: usize, half: usize, thick_mm: f64, p: &PlanToml) ->
     }
     let z_max_mm = top - p.tab_recess_mm;
     let wall_mm = z_max_mm - bottom - FREE_BELOW_MM;
-    let missing = (thick_mm - wall_mm).max(0.0);
+    let missing = (p.tab_thickness_mm - wall_mm).max(0.0);
     // Half the width times the turn is how far the rim leaves the tab's straight root.
     let cost = (top_max - top) + 0.5 * p.tab_width_mm * turn + 3.0 * missing;
     Seat { z_max_mm, wall_mm, cost }
@@ -252,5 +280,24 @@ fn tab(place: &RimPlace, seat: &Seat, thick_mm: f64, width_mm: f64, findings: &m
         width_mm,
         z_min_mm,
         z_max_mm: seat.z_max_mm,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tabs_with_wall_are_made_thicker_before_low_ones_cover_the_edge() {
+        let params: PlanToml = crate::plan::tests::peek_params().into();
+        let p = PlanToml { tab_thickness_mm: 2.0, tab_thickness_mm_min: 1.2, ..params };
+        let of = |walls: &[f64]| thicknesses(walls, 1.6, 0.4, &p);
+        assert_eq!(of(&[3.0; 5]), [1.6; 5], "no more than needed");
+        // 2 and 2 thick, the low one least: 8 + 8 + 1.2³ is above 3·1.6³.
+        assert_eq!(of(&[3.0, 2.5, 0.1]), [2.0, 2.0, 1.2]);
+        // One of three has wall: the others give the rest, 1.6³·3 − 8 on two: 1.2895, the next hundredth.
+        let t = of(&[3.0, 0.0, -1.0]);
+        assert!(t[0] == 2.0 && t[1] == t[2] && (t[1] - 1.29).abs() < 1e-9, "{t:?}");
+        assert_eq!(of(&[0.0; 4]), [1.6; 4]);
     }
 }
