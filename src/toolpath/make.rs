@@ -193,6 +193,7 @@ impl Maker<'_> {
             });
         }
         let floor_mm: Vec<f64> = edge().map(|z| (z + shift).max(scene.stock_lo[2])).collect();
+        let deepest_mm = scene.stock_hi[2] - floor_mm.iter().copied().fold(f64::INFINITY, f64::min);
         let room_mm: Vec<f64> = scene
             .outline
             .distance_mm
@@ -213,8 +214,9 @@ impl Maker<'_> {
             depth_mm: (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_depth_mm_max),
             width_mm: cutting.width_over_diameter * mill.diameter_mm,
             film_mm,
-            // A thinner mill leaves to the ball what the first has left beside every wall.
-            films: film_mm <= FILM_MM,
+            // A fin as high as the blank is of no weight until it stands above the flutes. A thinner mill leaves to the
+            // ball what the first has left beside every wall.
+            films: film_mm <= FILM_MM && deepest_mm > mill.flute_length_mm,
             ramp_rad: params.ramp_angle_deg.to_radians(),
             clearance_mm: scene.clearance_mm,
             gap_mm: params.rapid_gap_mm,
