@@ -32,7 +32,7 @@ once edge cargo test --release --test all edge -- --ignored --nocapture
 # Gap and contour against the true edge at 0.5 mm, and what coarser slices cost (docs/slices.md).
 once truth cargo test --release --test all implant_truth:: -- --ignored --nocapture
 
-# Faults planted in a program, fifty places of each kind (docs/faults.md). An hour or more on two cores; goes on where it was
+# Faults planted in a program, fifty places of each kind (docs/faults.md). About an hour on two free cores; goes on where it was
 # stopped, as long as the commit is the same.
 export OSTEOMILL_FAULTS_PLACES=50 OSTEOMILL_FAULTS_LOG="$PWD/$marks/faults-$stamp.tsv" OSTEOMILL_FAULTS_OUT="$PWD/docs/faults.md"
 once faults cargo test --release --test faults -- --ignored --nocapture

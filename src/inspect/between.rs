@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::model::{Mesh, Part};
 
+use super::blank::Blank;
 use super::samples::Sample;
 use super::surface::REACH_MM;
 use super::sweep::{Near, Sweep};
@@ -55,6 +56,7 @@ type Piece = ([Vector3<f64>; 3], f64);
 pub fn between(
     design: &Mesh<Part>,
     sweep: &Sweep,
+    blank: &Blank,
     samples: &[Sample],
     near: &[Near],
     witnesses: &Witnesses,
@@ -77,13 +79,15 @@ pub fn between(
     let target = most_mm.max(0.0) + near_enough_mm;
     let bound = |p: [f64; 3], normal: &Vector3<f64>, covers_mm: f64, n: &Near| {
         n.distance_mm
-            // Where no cutter comes near the deviation is given as the reach; so is what lies about it.
-            + n.index.map_or(0.0, |index| {
-                let (g, r) = sweep.gradient(p, index);
-                let along = (g - normal * g.dot(normal)).norm();
-                let curved = if r > 0.0 { covers_mm / (2.0 * r) } else { 1.0 };
-                covers_mm * (along + curved).min(1.0)
-            })
+            + n.index.map_or_else(
+                || covers_mm * blank.face(&p).slope_along(normal),
+                |index| {
+                    let (g, r) = sweep.gradient(p, index);
+                    let along = (g - normal * g.dot(normal)).norm();
+                    let curved = if r > 0.0 { covers_mm / (2.0 * r) } else { 1.0 };
+                    covers_mm * (along + curved).min(1.0)
+                },
+            )
     };
     let mut again: Vec<(u32, Option<u32>)> = samples
         .par_iter()
@@ -92,7 +96,7 @@ pub fn between(
         .map(|(s, n)| (s.triangle, n.index))
         .collect();
     again.dedup_by_key(|a| a.0);
-    let look = Look { design, sweep, witnesses, target };
+    let look = Look { design, sweep, blank, witnesses, target };
     let looked: Vec<Vec<Looked>> = again.par_chunks(CHUNK).map(|facets| look.at(facets)).collect();
     let mut up_to = target;
     for l in looked.into_iter().flatten() {
@@ -115,6 +119,7 @@ const CHUNK: usize = 64;
 struct Look<'a> {
     design: &'a Mesh<Part>,
     sweep: &'a Sweep,
+    blank: &'a Blank,
     witnesses: &'a Witnesses,
     target: f64,
 }
@@ -164,10 +169,15 @@ impl Look<'_> {
                     halve(order, piece);
                 }
             }
-            let near = self.sweep.nearest_of(&places, REACH_MM, hint);
+            let near = self.blank.or_nearer(self.sweep.nearest_of(&places, REACH_MM, hint), &places);
             for ((order, piece, covers_mm), (p, n)) in asked.into_iter().zip(places.into_iter().zip(near)) {
                 let at_corner = |v: &Vector3<f64>| {
-                    n.index.map_or(n.distance_mm, |index| self.sweep.distance_mm((*v).into(), index))
+                    let v: [f64; 3] = (*v).into();
+                    // Where neither cutter nor face comes near the deviation is given as the reach; so is what lies about it.
+                    n.index.map_or_else(
+                        || self.blank.face(&p).depth_mm(&v),
+                        |index| self.sweep.distance_mm(v, index),
+                    )
                 };
                 let up_to_mm = piece.0.iter().map(at_corner).fold(n.distance_mm, f64::max);
                 // The last round keeps what it has: its bound stands.

@@ -9,7 +9,8 @@
 //! **Method** Milled against design in both directions. Every line end of the simulated stock goes to the nearest
 //! triangle of the design, signed by Baerentzen and Aanaes, IEEE TVCG 11(3), 2005. Every place of the design, on a
 //! lattice no wider than `sample_mm`, goes to the nearest cutter along the path: signed distance to the revolved
-//! tool swept along straight moves, in closed form or by convex search, no grid (`cutter`, `sweep`). Milled against
+//! tool swept along straight moves, in closed form or by convex search, no grid (`cutter`, `sweep`); or to the blank's
+//! own face, where that is nearer (`blank`). Milled against
 //! bone on the measured surface, that is line ends and samples moved by their deviation: gap by rim class (`rim`),
 //! interference and undercut on lines along the axis (`columns`), step (`step`), thickness by shrinking balls
 //! (`thickness`), push-in test (`seat`).
@@ -41,6 +42,7 @@ mod params;
 
 mod air;
 mod between;
+mod blank;
 mod capability;
 mod columns;
 mod cutter;
@@ -152,7 +154,13 @@ fn look(
         schema: "osteomill.inspection/1".into(),
         verdict,
         reasons,
-        findings: verdict::notes(fit.as_ref(), between, compared.facts.clear_of_tabs_mm.max, t),
+        findings: verdict::notes(
+            fit.as_ref(),
+            between,
+            compared.facts.clear_of_tabs_mm.max,
+            compared.blank_mm2,
+            t,
+        ),
         statement: verdict::statement(
             t.tolerance_mm,
             between,

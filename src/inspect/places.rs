@@ -41,7 +41,9 @@ pub struct Decided {
 
 /// The places, in the order of setups and tools.
 pub fn choose(samples: &[Sample], near: &[Near], witnesses: &Witnesses, sweep: &Sweep) -> Vec<Place> {
-    let clear: Vec<usize> = (0..samples.len()).filter(|&i| !witnesses.near(samples[i].p_mm)).collect();
+    // Where no cutter comes, none that is off changes anything.
+    let clear: Vec<usize> =
+        (0..samples.len()).filter(|&i| near[i].index.is_some() && !witnesses.near(samples[i].p_mm)).collect();
     let whole: f64 = clear.iter().map(|&i| samples[i].area_mm2).sum();
     let step = whole / EVEN;
     let mut chosen: BTreeMap<usize, f64> = BTreeMap::new();

@@ -15,6 +15,7 @@ use crate::model::{
 };
 
 use super::between::between;
+use super::blank::{Blank, is_face};
 use super::capability;
 use super::error::InspectError;
 use super::params::InspectToml;
@@ -60,6 +61,8 @@ pub struct Compared {
     pub sensitivity: Vec<Sensitivity>,
     /// The model of what machines make of the program; none where nothing was milled.
     pub capability: Option<Capability>,
+    /// Design area that is the blank's own face, to within tolerance, mm².
+    pub blank_mm2: f64,
 }
 
 /// What is asked beside the comparison.
@@ -97,9 +100,10 @@ pub fn compare(
     watch.note("design to cutters");
     let samples = samples::on_mesh(design, t.sample_mm);
     let places: Vec<[f64; 3]> = samples.iter().map(|s| s.p_mm).collect();
-    let near = nearest_all(&sweep, &places);
+    let blank = Blank::of(&job.stock);
+    let near = blank.or_nearer(nearest_all(&sweep, &places), &places);
     stop(watch, 1)?;
-    let vertex_near = nearest_all(&sweep, &design.vertices);
+    let vertex_near = blank.or_nearer(nearest_all(&sweep, &design.vertices), &design.vertices);
     watch.note("line ends to design");
     let ends = measure_ends(design, tree, milled);
     let end_area_mm2: Vec<f64> = ends.iter().map(|e| e.area_mm2).collect();
@@ -127,7 +131,7 @@ pub fn compare(
             beyond.push((p, d, index));
         }
     }
-    let between = between(design, &sweep, &samples, &near, &witnesses, tolerance);
+    let between = between(design, &sweep, &blank, &samples, &near, &witnesses, tolerance);
     out_mm2[0] += between.beyond.iter().map(|f| f.area_mm2).sum::<f64>();
     beyond.extend(between.beyond.iter().map(|f| (f.p_mm, f.deviation_mm, f.index)));
     let whole: f64 = pooled.iter().map(|s| s.1).sum();
@@ -149,6 +153,8 @@ pub fn compare(
         worst: worst_places(beyond, &sweep, &milled.path, job),
         deviation_mm: spread::deviations(pooled),
     };
+    let of_blank = |n: &Near| is_face(n) && n.distance_mm.abs() <= tolerance;
+    let blank_mm2 = samples.iter().zip(&near).filter(|(_, n)| of_blank(n)).map(|(s, _)| s.area_mm2).sum();
     let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
     let (mut sensitivity, mut capability) = (Vec::new(), None);
     if beside == Beside::MachineOff {
@@ -170,6 +176,7 @@ pub fn compare(
         out_mm2,
         sensitivity,
         capability,
+        blank_mm2,
     })
 }
 
@@ -318,5 +325,6 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
         out_mm2: [0.0; 2],
         sensitivity: Vec::new(),
         capability: None,
+        blank_mm2: 0.0,
     }
 }

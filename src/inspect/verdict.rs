@@ -237,9 +237,17 @@ pub fn notes(
     fit: Option<&FitInspection>,
     between_samples_mm: f64,
     most_mm: f64,
+    blank_mm2: f64,
     t: &InspectToml,
 ) -> Vec<Finding> {
     let mut out = Vec::new();
+    if blank_mm2 > 0.0 {
+        let message = format!(
+            "{blank_mm2:.1} mm² of the design is the blank's own face, which no cutter comes near: there the part is as good as \
+             the blank that job.toml states; measure the blank before milling"
+        );
+        out.push(Finding::new("blank-face", Severity::Note, message).measured(blank_mm2, 0.0, "mm²"));
+    }
     if most_mm <= t.tolerance_mm && most_mm + between_samples_mm > t.tolerance_mm {
         out.push(
             Finding::new(
