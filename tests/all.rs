@@ -16,6 +16,7 @@ mod bench;
 mod demo;
 mod edge;
 mod edge_skull;
+mod foreign;
 mod identity;
 mod imaging_chain;
 mod implant_traps;

@@ -3,7 +3,7 @@
 //! A washer of 30 mm with a counterbore, cut from a sheet whose faces stay as they came: G83, helices in G91, arcs by I J and by R,
 //! one operation in G20, three tabs.
 
-mod common;
+use crate::common;
 
 use std::f64::consts::{PI, TAU};
 use std::path::Path;

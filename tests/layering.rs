@@ -157,3 +157,19 @@ fn a_forbidden_import_is_seen() {
     assert!(imports("use crate::model::{Plan, Job};", "Plan"));
     assert!(!imports("use crate::model::{Planet};", "Plan"));
 }
+
+#[test]
+fn every_test_file_is_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = fs::read_to_string(root.join("tests/all.rs")).unwrap();
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    for entry in fs::read_dir(root.join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_some_and(|e| e == "rs") {
+            let alone = manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
+            let in_all = all.contains(&format!("\nmod {name};\n"));
+            assert!(alone != in_all, "tests/{name}.rs must be in tests/all.rs or in Cargo.toml, and not in both");
+        }
+    }
+}
