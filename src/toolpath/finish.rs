@@ -4,9 +4,10 @@ use crate::model::{Move, Tool};
 
 use super::cutter::Cutter;
 use super::link::{Leads, Linker, Standing};
-use super::params::ToolpathParams;
+use super::params::{FinishPattern, ToolpathParams};
 use super::plane::{Field, Lowered, Plane};
 use super::raster::{Band, Chords, Piece, raster};
+use super::scallop::{Scallop, scallops};
 use super::scene::{Scene, TAB};
 use super::waterline::{Levels, waterlines};
 
@@ -20,6 +21,10 @@ const RASTER_SPACED_DEG: f64 = 30.0;
 const WATERLINE_FROM_DEG: f64 = 20.0;
 /// Twice the sine of the flattest waterline slope is reached at 43 degrees: from there every second level will do.
 const EVERY_SECOND_FROM_DEG: f64 = 43.5;
+/// Lines of equal distance hold their spacing at any slope, so they go as far as heights over a lattice are to be
+/// trusted; over an edge ten degrees are more than a spacing of overlap.
+const SCALLOP_TO_DEG: f64 = 60.0;
+const BESIDE_SCALLOP_FROM_DEG: f64 = 50.0;
 /// Semi-finishing needs no more than this overlap.
 const SEMI_RASTER_TO_DEG: f64 = 50.0;
 const SEMI_WATERLINE_FROM_DEG: f64 = 35.0;
@@ -123,7 +128,12 @@ impl Finishing<'_> {
     pub fn passes(&self, tool: &Tool, field: &Field, zone: Zone, grade: Grade) -> Vec<Piece> {
         let cl = self.lowered(tool, grade);
         let chords = self.chords(grade);
+        let scallop = grade == Grade::Finish && self.params.finish_pattern == FinishPattern::Scallop;
         match zone {
+            Zone::Shallow if scallop => {
+                let spacing_mm = spacing_mm(cl.grown.radius_mm, self.scallop_mm);
+                scallops(&cl, field, &Scallop { slope_max_deg: SCALLOP_TO_DEG, spacing_mm }, &chords)
+            }
             Zone::Shallow => {
                 let (cusp, to, spaced) = match grade {
                     Grade::Semi => (self.params.semi_scallop_mm, SEMI_RASTER_TO_DEG, SEMI_WATERLINE_FROM_DEG),
@@ -141,6 +151,7 @@ impl Finishing<'_> {
             Zone::Steep => {
                 let (cusp, from, second) = match grade {
                     Grade::Semi => (self.params.semi_scallop_mm, SEMI_WATERLINE_FROM_DEG, 91.0),
+                    Grade::Finish if scallop => (self.scallop_mm, BESIDE_SCALLOP_FROM_DEG, 91.0),
                     Grade::Finish => (self.scallop_mm, WATERLINE_FROM_DEG, EVERY_SECOND_FROM_DEG),
                 };
                 let spacing = spacing_mm(cl.grown.radius_mm, cusp) * from.to_radians().sin();

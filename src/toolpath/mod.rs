@@ -32,7 +32,9 @@ pub mod drop;
 mod entry;
 mod error;
 mod finish;
+mod geodesic;
 mod holes;
+mod level;
 mod link;
 mod make;
 mod mouths;
@@ -44,10 +46,13 @@ mod region;
 mod repair;
 mod residual;
 mod rough;
+mod scallop;
 mod scene;
 mod sinks;
 mod speeds;
+mod spiral;
 mod stock;
+mod uncovered;
 mod waterline;
 mod ways;
 
@@ -62,7 +67,7 @@ use crate::model::{Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolK
 
 pub use error::ToolpathError;
 use make::{Cleared, Maker};
-pub use params::{ToolpathParams, ToolpathToml};
+pub use params::{FinishPattern, ToolpathParams, ToolpathToml};
 use scene::Scene;
 
 /// Tool motions that make `implant` as `plan` says.
