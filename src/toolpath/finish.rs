@@ -5,6 +5,7 @@ use crate::model::{Move, Tool};
 use super::cutter::Cutter;
 use super::link::{Leads, Linker, Standing};
 use super::params::{FinishPattern, ToolpathParams};
+use super::pencil::creases;
 use super::plane::{Field, Lowered, Plane};
 use super::raster::{Band, Chords, Piece, raster};
 use super::scallop::{Scallop, scallops};
@@ -168,6 +169,16 @@ impl Finishing<'_> {
         }
     }
 
+    /// Passes along the creases where `wanted` holds (tip): where the tool touches two places at once.
+    pub fn creases(
+        &self,
+        tool: &Tool,
+        field: &Field,
+        wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
+    ) -> Vec<Piece> {
+        creases(&self.lowered(tool, Grade::Finish), field, &self.chords(Grade::Finish), wanted)
+    }
+
     /// Levels from the highest steep place to where the rim has been passed.
     pub(super) fn levels(&self, field: &Field, radius_mm: f64, slope_min: f64, spacing: f64) -> Vec<f64> {
         let steep = (0..field.plane.len())
@@ -203,17 +214,18 @@ impl Finishing<'_> {
         linker.moves
     }
 
-    /// Passes with half the spacing where `wanted` holds (work x and y).
+    /// Passes with half the spacing where `wanted` holds (tip), which it does at `heights` only.
     pub fn again(
         &self,
         tool: &Tool,
         field: &Field,
-        wanted: &(dyn Fn([f64; 2]) -> bool + Sync),
+        wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
+        heights: &[[f64; 2]],
     ) -> [Vec<Piece>; 2] {
         let cl = self.lowered(tool, Grade::Finish);
         let chords = self.chords(Grade::Finish);
         let spacing = 0.5 * spacing_mm(cl.radius_mm, self.scallop_mm);
-        let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.plane.xy(at))).collect();
+        let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.tip(at))).collect();
         let band = Band {
             slope_max: rise(60.0),
             slope_spaced: rise(55.0),
@@ -222,12 +234,15 @@ impl Finishing<'_> {
             along_y: field.plane.nx > field.plane.ny,
         };
         let shallow = raster(&cl, field, &band, &chords);
-        let masked = |at: usize| nodes[at];
-        let steep_wanted =
-            (0..field.plane.len()).any(|at| masked(at) && f64::from(field.slope[at]) >= rise(45.0));
-        let steep = if steep_wanted {
+        // A wall's passes lie between nodes; the nodes beside it say nothing of their heights.
+        let z_mm: Vec<f64> = self
+            .levels(field, cl.radius_mm, rise(45.0), spacing * 0.7)
+            .into_iter()
+            .filter(|&z| heights.iter().any(|h| h[0] <= z && z <= h[1]))
+            .collect();
+        let steep = if !z_mm.is_empty() {
             let levels = Levels {
-                z_mm: self.levels(field, cl.radius_mm, rise(45.0), spacing * 0.7),
+                z_mm,
                 slope_min: rise(45.0),
                 slope_every_second: f64::INFINITY,
                 overtravel_mm: self.params.rim_overtravel_mm,

@@ -40,6 +40,7 @@ mod make;
 mod mouths;
 mod outline;
 mod params;
+mod pencil;
 mod plane;
 mod raster;
 mod region;
@@ -158,11 +159,15 @@ struct Roles<'a> {
     rest: Option<&'a Tool>,
     finish: &'a Tool,
     rim: &'a Tool,
+    /// A smaller ball for what the others leave in corners, where the plan has one.
+    pencil: Option<&'a Tool>,
 }
 
 impl<'a> Roles<'a> {
     fn of(plan: &'a Plan) -> Result<Self, ToolpathError> {
+        let pencil = || tool_of(plan, "pencil", ToolKind::Ball, "cleans corners", "a ball end mill");
         Ok(Self {
+            pencil: plan.tools.contains_key("pencil").then(pencil).transpose()?,
             rough: tool_of(plan, "rough", ToolKind::Flat, "clears the blank", "a flat end mill")?,
             rest: match plan.tools.contains_key("rest") {
                 true => {

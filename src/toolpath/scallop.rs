@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::geodesic::march;
 use super::level::level_lines;
 use super::plane::{Field, Lowered, Plane};
+use super::region::components;
 use super::raster::{Chords, Piece, follow};
 use super::scene::TAB;
 use super::spiral::spirals;
@@ -24,10 +25,18 @@ use super::uncovered::uncovered;
 const SLOWNESS: [f64; 2] = [0.7, 2.0];
 /// Curvature is taken over this many nodes to either side: half a millimetre, longer than a facet.
 const CURVATURE_NODES: usize = 2;
+/// What is less steep than the limit by this is passed, and as much of the steeper beside it as the overlap takes.
+const STEEPER_DEG: f64 = 10.0;
+const OVERLAP_MM: f64 = 0.6;
+/// Smaller patches are specks of facets: no pass of their own, nor an island that passes go round, mm².
+const SPECK_MM2: f64 = 1.5;
 /// Deviation of a pass from its level line, mm: a hundredth of any spacing.
 const ASIDE_MM: f64 = 0.004;
+/// Steps and sweeps of smoothing: a corner of 90 degrees is rounded by 0.1 mm, less than a quarter of a spacing.
+const SMOOTH_STEP_MM: f64 = 0.15;
+const SMOOTH_SWEEPS: usize = 3;
 /// Rounds of further passes.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 /// Where and how far apart.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +95,8 @@ impl Front {
         let slope_deg: Vec<f64> =
             gradient.iter().map(|g| g.map_or(90.0, |g| g[0].hypot(g[1]).atan().to_degrees())).collect();
         let tab = |at: usize| field.rests[at].tag == TAB;
-        let region: Vec<bool> =
-            (0..plane.len()).map(|at| slope_deg[at] <= slope_max_deg && !tab(at)).collect();
+        let core_max_deg = slope_max_deg - STEEPER_DEG;
+        let region = region(&plane, &slope_deg, core_max_deg, slope_max_deg, tab);
         let on_tab = |x: f64, y: f64| cl.at(x, y).tag == TAB;
         // Share of the way from an inner to an outer node at which the border lies.
         let share = |a: usize, b: usize| {
@@ -131,7 +140,8 @@ impl Front {
                 lines.map(|points| Line { closed: points.first() == points.last(), points }).collect()
             })
             .collect();
-        spirals(levels, spacing_mm)
+        let lines = spirals(levels, spacing_mm);
+        lines.into_iter().map(|l| Line { points: smooth(&l, SMOOTH_STEP_MM), closed: l.closed }).collect()
     }
 
     /// Height of the tip between nodes, mm; `None` off the lattice or where a node near it has none.
@@ -149,6 +159,32 @@ impl Front {
             + self.z_mm[at + self.plane.nx + 1] * a * b;
         z.is_finite().then_some(z)
     }
+}
+
+/// Nodes to pass: what is shallow, without specks, and a strip of what is steeper beside it.
+fn region(
+    plane: &Plane,
+    slope_deg: &[f64],
+    core_max_deg: f64,
+    slope_max_deg: f64,
+    tab: impl Fn(usize) -> bool,
+) -> Vec<bool> {
+    let open: Vec<bool> = (0..plane.len()).map(|at| slope_deg[at] < 90.0 && !tab(at)).collect();
+    let mut core: Vec<bool> = (0..plane.len()).map(|at| open[at] && slope_deg[at] <= core_max_deg).collect();
+    let fewest = (SPECK_MM2 / plane.step.powi(2)) as usize;
+    for fill in [true, false] {
+        let of: Vec<bool> = (0..plane.len()).map(|at| open[at] && core[at] != fill).collect();
+        for speck in components(plane, &of).into_iter().filter(|c| c.len() < fewest) {
+            speck.into_iter().for_each(|at| core[at] = fill);
+        }
+    }
+    let beside = plane.distance_to(|at| core[at]);
+    (0..plane.len())
+        .map(|at| {
+            let strip = slope_deg[at] <= slope_max_deg && f64::from(beside[at]) <= OVERLAP_MM;
+            open[at] && (core[at] || strip)
+        })
+        .collect()
 }
 
 /// Central differences; `None` beside nothing.
@@ -290,6 +326,50 @@ pub fn on_surface(cl: &Lowered<'_>, line: &Line, chords: &Chords) -> Vec<Piece> 
     out
 }
 
+/// The line at even steps, its corners rounded: a machine slows down in a corner, and a lattice makes small ones of its
+/// own. What a round leaves uncovered is looked for like all else.
+pub fn smooth(line: &Line, step_mm: f64) -> Vec<[f64; 2]> {
+    let mut points = even(&line.points, step_mm);
+    let n = points.len();
+    if n < 4 {
+        return points;
+    }
+    for _ in 0..SMOOTH_SWEEPS {
+        let old = points.clone();
+        for k in 0..n {
+            let (a, b) = match (k, line.closed) {
+                // The last point of a closed line is the first.
+                (0, true) => (old[n - 2], old[1]),
+                (k, true) if k + 1 == n => (old[n - 2], old[1]),
+                (0, false) => continue,
+                (k, false) if k + 1 == n => continue,
+                _ => (old[k - 1], old[k + 1]),
+            };
+            points[k] = std::array::from_fn(|c| 0.25 * a[c] + 0.5 * old[k][c] + 0.25 * b[c]);
+        }
+    }
+    points
+}
+
+/// Places at even distances along a line, both ends kept.
+fn even(points: &[[f64; 2]], step_mm: f64) -> Vec<[f64; 2]> {
+    let length: f64 = points.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum();
+    let n = (length / step_mm).round().max(1.0) as usize;
+    let mut out = vec![points[0]];
+    let (mut gone, mut next) = (0.0, length / n as f64);
+    for w in points.windows(2) {
+        let d = (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1]);
+        while out.len() < n && next <= gone + d {
+            let t = if d > 0.0 { (next - gone) / d } else { 0.0 };
+            out.push([w[0][0] + (w[1][0] - w[0][0]) * t, w[0][1] + (w[1][1] - w[0][1]) * t]);
+            next = length * out.len() as f64 / n as f64;
+        }
+        gone += d;
+    }
+    out.push(points[points.len() - 1]);
+    out
+}
+
 /// Places along a line no more than `step` apart whose chords keep within `aside` of it.
 pub fn resample(points: &[[f64; 2]], step: f64, aside: f64) -> Vec<[f64; 2]> {
     let Some((&first, &last)) = points.first().zip(points.last()) else { return vec![] };
@@ -319,4 +399,82 @@ pub fn resample(points: &[[f64; 2]], step: f64, aside: f64) -> Vec<[f64; 2]> {
         out.push(last);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cutter::{Cutter, P3};
+    use super::super::drop::Ground;
+    use super::super::residual::Swept;
+    use super::*;
+
+    /// Facets of a surface `z(x, y)` over a square of half side `half`.
+    fn facets(half: f64, step: f64, z: impl Fn(f64, f64) -> f64) -> Vec<[P3; 3]> {
+        let n = (2.0 * half / step).round() as usize;
+        let at = |i: usize, j: usize| {
+            let (x, y) = (-half + i as f64 * step, -half + j as f64 * step);
+            [x, y, z(x, y)]
+        };
+        (0..n * n)
+            .flat_map(|k| {
+                let (i, j) = (k % n, k / n);
+                let [a, b, c, d] = [at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)];
+                [[a, b, c], [a, c, d]]
+            })
+            .collect()
+    }
+
+    /// Stock left on facet centres where `looked_at`, least and most, mm, and the length of path, mm.
+    fn stock(facets: &[[P3; 3]], radius: f64, cusp: f64, looked_at: impl Fn(&P3) -> bool) -> (f64, f64, f64) {
+        let ground = Ground::new(facets.iter().enumerate().map(|(k, t)| (*t, k as u32)));
+        let cl = Lowered::new(&ground, Cutter::ball(radius), 0.0);
+        let half = facets.iter().flatten().fold(0.0, |m: f64, p| m.max(p[0]));
+        let field = cl.over(Plane::over([-half, -half], [half, half], 0.25));
+        let spacing_mm = 2.0 * (2.0 * radius * cusp).sqrt();
+        let chords = Chords { gouge_mm: 0.001, excess_mm: 0.002, step_mm: 0.4 };
+        let pieces = scallops(&cl, &field, &Scallop { slope_max_deg: 60.0, spacing_mm }, &chords);
+        let centre = |p: &P3| [p[0], p[1], p[2] + radius];
+        let segments: Vec<(P3, P3, f64)> = pieces
+            .iter()
+            .flat_map(|p| p.points.windows(2).map(|w| (centre(&w[0]), centre(&w[1]), radius)))
+            .collect();
+        let length = segments.iter().map(|(a, b, _)| (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt());
+        let length = length.sum();
+        let swept = Swept::new(segments);
+        let (mut least, mut most) = (f64::INFINITY, 0.0f64);
+        for t in facets {
+            let c: P3 = std::array::from_fn(|k| (t[0][k] + t[1][k] + t[2][k]) / 3.0);
+            if looked_at(&c) {
+                let left = swept.at(&c, 0.2);
+                (least, most) = (least.min(left), most.max(left));
+            }
+        }
+        (least, most, length)
+    }
+
+    #[test]
+    fn a_dome_keeps_its_cusp_up_to_steep_slopes_and_no_more_path_than_its_area_takes() {
+        // Ball of 3 mm on a dome of 25 mm, to 55 degrees.
+        let (big, r, cusp) = (25.0f64, 3.0, 0.008);
+        let z = |x: f64, y: f64| (big * big - (x * x + y * y)).max(4.0).sqrt();
+        let rho = big * 55f64.to_radians().sin();
+        let (least, most, length) = stock(&facets(23.0, 0.25, z), r, cusp, |p| p[0].hypot(p[1]) < rho - 0.5);
+        // Cusp, chord, and what a place may be uncovered more than half a spacing.
+        assert!(most < 0.012, "{most}");
+        assert!(least > -0.0012, "{least}");
+        // Area of the surface of cutter locations to 60 degrees over the spacing there: √((R + r)/R) wider.
+        let area = std::f64::consts::TAU * (big + r).powi(2) * (1.0 - 60f64.to_radians().cos());
+        let spacing = 2.0 * (2.0 * r * cusp).sqrt() * ((big + r) / big).sqrt();
+        let ideal = area / spacing;
+        assert!(length < 1.1 * ideal && length > 0.9 * ideal, "{length} of {ideal}");
+    }
+
+    #[test]
+    fn a_saddle_with_a_hollow_keeps_its_cusp_where_fronts_meet() {
+        let z = |x: f64, y: f64| 0.012 * x * x - 0.02 * y * y + 0.6 * (0.25 * x + 0.1 * y).sin();
+        let looked_at = |p: &P3| p[0].abs() < 8.0 && p[1].abs() < 8.0;
+        let (least, most, _) = stock(&facets(10.0, 0.25, z), 1.5, 0.008, looked_at);
+        assert!(most < 0.012, "{most}");
+        assert!(least > -0.0012, "{least}");
+    }
 }

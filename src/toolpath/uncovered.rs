@@ -7,14 +7,17 @@
 use rayon::prelude::*;
 
 use super::cutter::P3;
-use super::scallop::{Front, Line};
+use super::scallop::{Front, Line, smooth};
 
-/// A place is uncovered beyond this share of the spacing: half, and what a cusp 12 % higher than asked takes.
-const UNCOVERED: f64 = 0.53;
+/// A place is uncovered beyond this share of the spacing: half, and what a cusp a quarter higher than asked takes, the
+/// 10 µm of which 8 are asked.
+const UNCOVERED: f64 = 0.56;
 /// Marked places are at least this many spacings apart …
 const APART: f64 = 0.6;
-/// … and joined up to so many: corners of 30 degrees are two apart.
-const JOINED: f64 = 2.5;
+/// … and joined up to so many: corners of 20 degrees are three apart, and a way on is shorter than one up and down.
+const JOINED: f64 = 6.0;
+/// Marks are joined by places this far apart, mm, and smoothed.
+const SMOOTH_STEP_MM: f64 = 0.25;
 /// Nodes between the lattice's, per step.
 const FINER: usize = 2;
 /// Side of a cell of segments, mm.
@@ -89,7 +92,9 @@ fn joined(places: Vec<P3>, reach_mm: f64) -> Vec<Line> {
             // A dip is a short pass.
             chain = vec![[start[0] - 0.05, start[1], start[2]], [start[0] + 0.05, start[1], start[2]]];
         }
-        out.push(Line { points: chain.into_iter().map(|p| [p[0], p[1]]).collect(), closed: false });
+        let line = Line { points: chain.into_iter().map(|p| [p[0], p[1]]).collect(), closed: false };
+        // Marks lie on a lattice, and a machine would stop at each.
+        out.push(Line { points: smooth(&line, SMOOTH_STEP_MM), closed: false });
     }
     out
 }
