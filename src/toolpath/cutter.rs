@@ -217,7 +217,9 @@ mod tests {
     fn closed_forms_agree_with_brute_force_on_random_triangles() {
         let mut r = Random::new(6);
         let pointed = [Cutter::cone(2.0, 90.0), Cutter::cone(1.5, 30.0), Cutter::cone(2.0, 140.0)];
-        for cutter in [Cutter::ball(1.5), Cutter::flat(2.0), Cutter::bull(2.0, 0.5)].into_iter().chain(pointed) {
+        for cutter in
+            [Cutter::ball(1.5), Cutter::flat(2.0), Cutter::bull(2.0, 0.5)].into_iter().chain(pointed)
+        {
             let mut met = 0;
             for _ in 0..400 {
                 let (v, n) = upward(std::array::from_fn(|_| {

@@ -214,18 +214,17 @@ impl Finishing<'_> {
         linker.moves
     }
 
-    /// Passes at a share of the spacing where `wanted` holds (tip), which it does at `heights` only.
+    /// Passes at half the spacing where `wanted` holds (tip), which it does at `heights` only.
     pub fn again(
         &self,
         tool: &Tool,
         field: &Field,
         wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
         heights: &[[f64; 2]],
-        share: f64,
     ) -> [Vec<Piece>; 2] {
         let cl = self.lowered(tool, Grade::Finish);
         let chords = self.chords(Grade::Finish);
-        let spacing = share * spacing_mm(cl.radius_mm, self.scallop_mm);
+        let spacing = 0.5 * spacing_mm(cl.radius_mm, self.scallop_mm);
         let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.tip(at))).collect();
         let band = Band {
             slope_max: rise(60.0),

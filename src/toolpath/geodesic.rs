@@ -70,8 +70,7 @@ pub fn march(
 /// The up to two nodes that form a triangle of the star of `centre` with its neighbour `at`.
 fn beside(plane: &Plane, centre: usize, at: usize) -> impl Iterator<Item = usize> {
     // Around the centre, counter-clockwise.
-    const AROUND: [(i64, i64); 8] =
-        [(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)];
+    const AROUND: [(i64, i64); 8] = [(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)];
     let (ci, cj) = plane.ij(centre);
     let (ai, aj) = plane.ij(at);
     let step = (ai as i64 - ci as i64, aj as i64 - cj as i64);
@@ -144,7 +143,8 @@ mod tests {
             .map(|at| (at, truth(at)))
             .collect();
         let slow: Vec<f64> = vec![1.5; plane.len()];
-        let far = march(&plane, &z, &region, &slow, &seeds.iter().map(|s| (s.0, 1.5 * s.1)).collect::<Vec<_>>());
+        let far =
+            march(&plane, &z, &region, &slow, &seeds.iter().map(|s| (s.0, 1.5 * s.1)).collect::<Vec<_>>());
         for at in (0..plane.len()).filter(|&at| region[at]) {
             // First order and chords of 0.25 mm: 1 % of the way, and the front that closes on the pole.
             let limit = 1.5 * (0.012 * truth(at) + 0.03);

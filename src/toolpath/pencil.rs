@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::pass::{Line, on_surface};
 use super::plane::{Field, Lowered};
 use super::raster::{Chords, Piece};
-use super::scallop::{Line, on_surface};
 use super::scene::TAB;
 
 /// A turn of less leaves less than the tolerance: a ball of 3 mm stands 3·(1/cos 4° − 1) = 7 µm above the bottom.

@@ -180,21 +180,17 @@ pub fn repair(
     let mut left = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
     let count = |left: &[f64]| left.iter().filter(|&&s| s > params.residual_mm_max).count();
     let proud_before = count(&left);
-    // The rim's ball first; where it cannot stand, a smaller one if the plan has it. Where the ball has not been yet the
-    // usual spacing will do; half of it is for hollows in which that leaves too much.
-    let balls = std::iter::once(tools.rim).chain(tools.pencil);
-    for (tool, rest) in balls.flat_map(|tool| [(tool, Rest::UNTOUCHED), (tool, Rest::CUSPS)]) {
-        let rest = again(plan, params, scenes, tool, &places, &left, &rest);
+    // The rim's ball first; where it cannot stand, a smaller one if the plan has it. Half the spacing at once: laying the usual
+    // one first where no ball had been left hollows that took the half as well, a fifth more path on a skull's plate.
+    for tool in std::iter::once(tools.rim).chain(tools.pencil) {
+        if count(&left) == 0 {
+            break;
+        }
+        let rest = again(plan, params, scenes, tool, &places, &left);
         // What was there before is still cut: only the new passes can take more.
         let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
         left = left.iter().zip(after).map(|(a, b)| a.min(b)).collect();
         for op in rest {
-            let same =
-                |o: &&mut Operation| o.name == REST && o.setup == op.setup && o.tool == op.tool;
-            if let Some(before) = operations.iter_mut().find(same) {
-                before.moves.extend(op.moves);
-                continue;
-            }
             // After the last finishing of the setup, before its holes: the rim tool is in the spindle.
             let finishes = |o: &Operation| o.name.starts_with("finish") || o.name == REST;
             let after = operations
@@ -207,20 +203,6 @@ pub fn repair(
     Ok(residual(&left, params.residual_mm_max, proud_before))
 }
 
-/// Which places are passed again, and how closely.
-struct Rest {
-    /// Places with more than so many times the stock asked.
-    over: f64,
-    /// Share of the usual spacing.
-    share: f64,
-}
-
-impl Rest {
-    /// Twice what is asked is no cusp but stock that no ball has met.
-    const UNTOUCHED: Self = Self { over: 2.0, share: 1.0 };
-    const CUSPS: Self = Self { over: 1.0, share: 0.5 };
-}
-
 /// Passes of a ball over what is proud and the ball can reach, per setup.
 fn again(
     plan: &Plan,
@@ -229,11 +211,9 @@ fn again(
     tool: &Tool,
     places: &[(P3, P3)],
     left_mm: &[f64],
-    rest: &Rest,
 ) -> Vec<Operation> {
     let ball = tool.radius_mm();
-    let limit_mm = rest.over * params.residual_mm_max;
-    let proud: Vec<usize> = (0..places.len()).filter(|&k| left_mm[k] > limit_mm).collect();
+    let proud: Vec<usize> = (0..places.len()).filter(|&k| left_mm[k] > params.residual_mm_max).collect();
     let mut taken = vec![false; proud.len()];
     let mut out = Vec::new();
     for scene in scenes {
@@ -278,7 +258,7 @@ fn again(
             rough_skin_mm: plan.rough_allowance_mm,
         };
         let field = finishing.field(tool, Grade::Finish);
-        let [shallow, steep] = finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights(), rest.share);
+        let [shallow, steep] = finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights());
         let mut moves = finishing.moves(tool, shallow, Zone::Shallow, Grade::Finish);
         moves.extend(finishing.moves(tool, steep, Zone::Steep, Grade::Finish));
         // A ball that has not passed yet has its own creases.
@@ -316,5 +296,23 @@ fn residual(stock: &[f64], limit_mm: f64, proud_before: usize) -> Residual {
         most_mm: at(1.0),
         proud: stock.iter().filter(|&&s| s > limit_mm).count(),
         proud_before,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_on_a_wall_says_nothing_of_what_is_above_it() {
+        let mut hot = Hot::default();
+        hot.push([1.0, -2.0, -7.3]);
+        assert!(hot.near([1.3, -2.2, -7.0], BESIDE_MM));
+        assert!(!hot.near([1.0, -2.0, -6.7], BESIDE_MM));
+        assert!(hot.near([1.0, -2.0, -6.7], 2.0 * BESIDE_MM));
+        assert!(!hot.near([1.0, -2.0, f64::NEG_INFINITY], 1e9));
+        let within = |z: f64| hot.heights().iter().any(|h| h[0] <= z && z <= h[1]);
+        // All that is near lies within.
+        assert!(within(-7.3 - BESIDE_MM) && within(-7.3 + BESIDE_MM) && !within(-5.0));
     }
 }

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::scallop::Line;
+use super::pass::Line;
 
 /// A place whose nearest one on the next ring is farther than this many spacings lies by a branch, not by a corner.
 const FARTHEST_SPACINGS: f64 = 4.0;
@@ -202,9 +202,7 @@ mod tests {
             let radii: Vec<f64> = line
                 .points
                 .windows(2)
-                .filter(|w| {
-                    side(&w[0]) * side(&w[1]) <= 0.0 && w[0][0] * a.cos() + w[0][1] * a.sin() > 0.0
-                })
+                .filter(|w| side(&w[0]) * side(&w[1]) <= 0.0 && w[0][0] * a.cos() + w[0][1] * a.sin() > 0.0)
                 .map(|w| w[0][0].hypot(w[0][1]))
                 .collect();
             assert!((20..=22).contains(&radii.len()), "{radii:?}");

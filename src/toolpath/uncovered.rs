@@ -7,7 +7,8 @@
 use rayon::prelude::*;
 
 use super::cutter::P3;
-use super::scallop::{Front, Line, smooth};
+use super::pass::{Line, smooth};
+use super::scallop::Front;
 
 /// A place is uncovered beyond this share of the spacing: half, and what a cusp a quarter higher than asked takes, the
 /// 10 µm of which 8 are asked.

@@ -90,7 +90,10 @@ fn contour(
             }
         }
         let p = at(lo);
-        Crossing { p, kept: rest.z_mm - z <= levels.overtravel_mm && (levels.keep)(rest.tag, [p[0], p[1], z]) }
+        Crossing {
+            p,
+            kept: rest.z_mm - z <= levels.overtravel_mm && (levels.keep)(rest.tag, [p[0], p[1], z]),
+        }
     };
     // Edge 2·at runs to the node on the right, 2·at + 1 to the node above.
     let mut crossings: BTreeMap<usize, Crossing> = BTreeMap::new();
