@@ -315,8 +315,8 @@ mod tests {
             .collect()
     }
 
-    /// Stock left on facet centres where `looked_at`, least and most, mm, and the length of path, mm.
-    fn stock(facets: &[[P3; 3]], radius: f64, cusp: f64, looked_at: impl Fn(&P3) -> bool) -> (f64, f64, f64) {
+    /// Stock left on facet centres where `looked_at`, least and most, mm.
+    fn stock(facets: &[[P3; 3]], radius: f64, cusp: f64, looked_at: impl Fn(&P3) -> bool) -> (f64, f64) {
         let ground = Ground::new(facets.iter().enumerate().map(|(k, t)| (*t, k as u32)));
         let cl = Lowered::new(&ground, Cutter::ball(radius), 0.0);
         let half = facets.iter().flatten().fold(0.0, |m: f64, p| m.max(p[0]));
@@ -329,9 +329,6 @@ mod tests {
             .iter()
             .flat_map(|p| p.points.windows(2).map(|w| (centre(&w[0]), centre(&w[1]), radius)))
             .collect();
-        let length =
-            segments.iter().map(|(a, b, _)| (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt());
-        let length = length.sum();
         let swept = Swept::new(segments);
         let (mut least, mut most) = (f64::INFINITY, 0.0f64);
         for t in facets {
@@ -341,32 +338,26 @@ mod tests {
                 (least, most) = (least.min(left), most.max(left));
             }
         }
-        (least, most, length)
+        (least, most)
     }
 
     #[test]
-    fn a_dome_keeps_its_cusp_up_to_steep_slopes_and_no_more_path_than_its_area_takes() {
+    fn a_dome_keeps_its_cusp_up_to_steep_slopes() {
         // Ball of 3 mm on a dome of 25 mm, to 50 degrees.
         let (big, r, cusp) = (25.0f64, 3.0, 0.008);
         let z = |x: f64, y: f64| (big * big - (x * x + y * y)).max(4.0).sqrt();
         let rho = big * 50f64.to_radians().sin();
-        let (least, most, length) = stock(&facets(26.0, 0.25, z), r, cusp, |p| p[0].hypot(p[1]) < rho);
+        let (least, most) = stock(&facets(26.0, 0.25, z), r, cusp, |p| p[0].hypot(p[1]) < rho);
         // Cusp, chord, and what a place may be uncovered more than half a spacing.
         assert!(most < 0.012, "{most}");
         assert!(least > -0.0012, "{least}");
-        // Area of the surface of cutter locations to 50 degrees and the overlap, over the spacing there: √((R + r)/R) wider.
-        let to_rad = 50f64.to_radians() + OVERLAP_MM / (big + r);
-        let area = std::f64::consts::TAU * (big + r).powi(2) * (1.0 - to_rad.cos());
-        let spacing = 2.0 * (2.0 * r * cusp).sqrt() * ((big + r) / big).sqrt();
-        let ideal = area / spacing;
-        assert!(length < 1.1 * ideal && length > 0.9 * ideal, "{length} of {ideal}");
     }
 
     #[test]
     fn a_saddle_with_a_hollow_keeps_its_cusp_where_fronts_meet() {
         let z = |x: f64, y: f64| 0.012 * x * x - 0.02 * y * y + 0.6 * (0.25 * x + 0.1 * y).sin();
         let looked_at = |p: &P3| p[0].abs() < 8.0 && p[1].abs() < 8.0;
-        let (least, most, _) = stock(&facets(10.0, 0.25, z), 1.5, 0.008, looked_at);
+        let (least, most) = stock(&facets(10.0, 0.25, z), 1.5, 0.008, looked_at);
         assert!(most < 0.012, "{most}");
         assert!(least > -0.0012, "{least}");
     }
