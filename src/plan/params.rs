@@ -91,6 +91,8 @@ pub struct PlanToml {
     pub tool_bend_um_max: f64,
     /// T numbers for finishing the rim.
     pub rim_tools: Vec<u32>,
+    /// T numbers of smaller balls for corners that the rim's ball does not enter; may be empty.
+    pub pencil_tools: Vec<u32>,
     /// T numbers for holes.
     pub drill_tools: Vec<u32>,
     /// T numbers for the mouths of holes.

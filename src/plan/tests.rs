@@ -277,6 +277,20 @@ fn a_second_mill_for_roughing_is_there_where_it_is_listed_and_must_be_thinner() 
 }
 
 #[test]
+fn a_ball_for_corners_is_planned_only_where_listed_and_smaller_than_the_rims() {
+    let (part, plan) = peek_plan();
+    assert!(!plan.tools.contains_key("pencil"));
+    let planned = |tools: &[u32]| {
+        let params = with(&peek_params(), |p| p.pencil_tools = tools.to_vec());
+        plan_part(&part, &shipped_shop().unwrap(), &params).unwrap()
+    };
+    // T11 is D6, T41 D2 by 10 mm, T42 D2 by 16 mm: neither reaches down the lane, so the longer one is taken.
+    let plan = planned(&[11, 41, 42]);
+    assert_eq!((plan.tools["pencil"].number, plan.tools["pencil"].diameter_mm), (42, 2.0));
+    assert!(!planned(&[11]).tools.contains_key("pencil"));
+}
+
+#[test]
 fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
     let part = dome_plate(90.0, 80.0, 120.0, 4.0, "peek");
     let message = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap_err().to_string();

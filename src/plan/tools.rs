@@ -239,7 +239,7 @@ pub(super) fn balls(
     Ok(balls)
 }
 
-/// The tools by role: `rough`, `finish`, `rim`; `rest` where one is listed; `drill` for the holes' first diameter, `drill-2` … for further ones.
+/// The tools by role: `rough`, `finish`, `rim`; `rest` and `pencil` where one is listed; `drill` for the holes' first diameter, `drill-2` … for further ones.
 pub(super) fn choose(
     shop: &Shop,
     implant: &Implant,
@@ -252,6 +252,14 @@ pub(super) fn choose(
         [("finish".into(), balls.finish.clone()), ("rim".into(), balls.rim.clone())].into();
     let rough = listed(shop, "plan.rough_tools", &p.rough_tools, &[ToolKind::Flat, ToolKind::Bull])?;
     tools.insert("rough".into(), first_that_reaches("rough", &rough, depths.rough_mm, p, findings).clone());
+    // One that does not reach down the lane works where it does: in corners near the blank's face.
+    let pencils = listed(shop, "plan.pencil_tools", &p.pencil_tools, &[ToolKind::Ball])?;
+    let smaller = || pencils.iter().filter(|t| t.diameter_mm < tools["rim"].diameter_mm);
+    let longest = || smaller().max_by(|a, b| a.stick_out_mm.total_cmp(&b.stick_out_mm));
+    let pencil = smaller().find(|t| t.stick_out_mm >= depths.rim_mm + p.reach_margin_mm).or_else(longest);
+    if let Some(&tool) = pencil {
+        tools.insert("pencil".into(), tool.clone());
+    }
     if tools["rough"].diameter_mm > p.lane_mm - 2.0 * p.rough_allowance_mm {
         return Err(PlanError::Param {
             key: "plan.lane_mm".into(),

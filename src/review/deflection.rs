@@ -36,7 +36,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
     let finishing = plan.setups.iter().filter(|s| !s.is_indexed() && s.task != SetupTask::Rough);
     for setup in finishing {
         let carried = carried(implant, plan, shape, setup);
-        for role in ["finish", "rim"] {
+        for role in ["finish", "rim", "pencil"] {
             let Some(t) = plan.tools.get(role) else { continue };
             let force_n = finishing_force_n(&plan.material, t, plan.finish_skin_mm, plan.scallop_mm);
             let pass = format!("op{} {role}", setup.number);

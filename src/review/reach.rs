@@ -31,6 +31,8 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
         let depth_mm = match role.as_str() {
             "rim" => rim(t),
             "finish" | "rough" | "rest" => outer(t).max(rim_high - stock_lo[2]),
+            // It goes no deeper than its holder may.
+            "pencil" => 0.0,
             // From either side, a hole's diameter into it at most.
             "chamfer" => implant
                 .holes

@@ -1,7 +1,8 @@
 //! Cutter ends: how high a cutter must stand over a corner, an edge and a face so that it just touches.
 //!
 //! A cutter end is a body of revolution given by its radius `R` and corner radius `c`: `c = R` is a ball, `c = 0` is
-//! flat, anything between is a bull nose. Heights are those of the tip, mm, tool axis along +z.
+//! flat, anything between is a bull nose. With a flank that rises from the tip on it is a pointed cone. Heights are
+//! those of the tip, mm, tool axis along +z.
 
 /// A corner of a triangle, mm.
 pub type P3 = [f64; 3];
@@ -13,22 +14,29 @@ pub struct Cutter {
     pub radius_mm: f64,
     /// Corner radius, mm; equal to the radius for a ball, zero for flat.
     pub corner_mm: f64,
+    /// Rise of a cone's flank over the distance from the axis, mm per mm; zero where there is no cone.
+    pub flank: f64,
 }
 
 impl Cutter {
     /// Ball end.
     pub const fn ball(radius_mm: f64) -> Self {
-        Self { radius_mm, corner_mm: radius_mm }
+        Self::bull(radius_mm, radius_mm)
     }
 
     /// Flat end.
     pub const fn flat(radius_mm: f64) -> Self {
-        Self { radius_mm, corner_mm: 0.0 }
+        Self::bull(radius_mm, 0.0)
     }
 
     /// End with a corner radius.
     pub const fn bull(radius_mm: f64, corner_mm: f64) -> Self {
-        Self { radius_mm, corner_mm }
+        Self { radius_mm, corner_mm, flank: 0.0 }
+    }
+
+    /// Pointed cone, as of a chamfer mill, with the angle `point_deg` between its flanks.
+    pub fn cone(radius_mm: f64, point_deg: f64) -> Self {
+        Self { radius_mm, corner_mm: 0.0, flank: 1.0 / (0.5 * point_deg).to_radians().tan() }
     }
 
     /// Height of the cutter's surface over its tip at the distance `rho_mm` from the axis; infinite beyond the radius.
@@ -37,6 +45,8 @@ impl Cutter {
         let core = self.radius_mm - self.corner_mm;
         if rho_mm > self.radius_mm {
             f64::INFINITY
+        } else if self.flank > 0.0 {
+            self.flank * rho_mm
         } else if rho_mm <= core {
             0.0
         } else {
@@ -52,14 +62,17 @@ impl Cutter {
         let c = self.corner_mm;
         let core = self.radius_mm - c;
         let across = (n[0] * n[0] + n[1] * n[1]).sqrt();
-        // A level face is met by the whole flat; its middle stands for it, the edges for the rest.
-        let flat = if across > 1e-12 { core / across } else { 0.0 };
+        // A level face is met by the whole flat; its middle stands for it, the edges for the rest. A face that is less
+        // steep than a cone's flank is met by the tip, a steeper one by the circle above the flank.
+        let by_tip = across <= self.flank * n[2];
+        let flat = if across > 1e-12 && !by_tip { core / across } else { 0.0 };
         let (px, py) = (x - n[0] * (c + flat), y - n[1] * (c + flat));
         if !within(v, px, py) {
             return None;
         }
         let z = v[0][2] - (n[0] * (px - v[0][0]) + n[1] * (py - v[0][1])) / n[2];
-        Some(z - c * (1.0 - n[2]))
+        let flank = if flat > 0.0 { self.flank * self.radius_mm } else { 0.0 };
+        Some(z - c * (1.0 - n[2]) - flank)
     }
 
     /// Tip height at which the cutter on the axis `(x, y)` touches the edge from `a` to `b`, its ends included.
@@ -92,7 +105,11 @@ impl Cutter {
         let s = if self.corner_mm == radius {
             // Ball: d/ds of m·s + √(ρ² − (s − foot)²) vanishes at s − foot = ρ·m/√(1 + m²).
             (foot + half * m / (1.0 + m * m).sqrt()).clamp(lo, hi)
+        } else if self.flank > m.abs() {
+            // Cone: m·s − f·√(p² + (s − foot)²) is stationary where (s − foot)/ρ = m/f.
+            (foot + p.abs() * m / (self.flank * self.flank - m * m).sqrt()).clamp(lo, hi)
         } else if self.corner_mm == 0.0 {
+            // A flat, or an edge steeper than the flank: its higher end.
             if m > 0.0 { hi } else { lo }
         } else {
             self.highest_on(m, p, foot, lo, hi)
@@ -199,7 +216,10 @@ mod tests {
     #[test]
     fn closed_forms_agree_with_brute_force_on_random_triangles() {
         let mut r = Random::new(6);
-        for cutter in [Cutter::ball(1.5), Cutter::flat(2.0), Cutter::bull(2.0, 0.5)] {
+        let pointed = [Cutter::cone(2.0, 90.0), Cutter::cone(1.5, 30.0), Cutter::cone(2.0, 140.0)];
+        for cutter in
+            [Cutter::ball(1.5), Cutter::flat(2.0), Cutter::bull(2.0, 0.5)].into_iter().chain(pointed)
+        {
             let mut met = 0;
             for _ in 0..400 {
                 let (v, n) = upward(std::array::from_fn(|_| {
@@ -253,5 +273,23 @@ mod tests {
         assert!((z - (3.0 / (30f64).to_radians().cos() - 3.0)).abs() < 1e-12);
         let z = Cutter::flat(3.0).on_triangle(&v, &n, 0.0, 0.0).unwrap();
         assert!((z - 3.0 * t).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_cone_rests_on_its_tip_its_flank_or_its_circle() {
+        let cone = Cutter::cone(3.0, 90.0);
+        // A plane of 30 degrees is less steep than the flank, one of 60 steeper.
+        for (deg, z) in [(30f64, 0.0), (60.0, 3.0 * 60f64.to_radians().tan() - 3.0)] {
+            let t = deg.to_radians().tan();
+            let (v, n) = upward([[-50.0, -50.0, -50.0 * t], [50.0, -50.0, 50.0 * t], [0.0, 80.0, 0.0]]);
+            assert!((cone.on_triangle(&v, &n, 0.0, 0.0).unwrap() - z).abs() < 1e-12, "{deg}");
+        }
+        // A corner one millimetre from the axis, and an edge that passes it at two and rises by a half per millimetre:
+        // the flank meets it where (s − foot)/ρ = 1/2.
+        let (v, n) = upward([[1.0, 0.0, 0.0], [3.5, 9.0, -9.0], [3.5, -9.0, -9.0]]);
+        assert!((cone.on_triangle(&v, &n, 0.0, 0.0).unwrap() + 1.0).abs() < 1e-12);
+        let rho = 2.0 / (1.0f64 - 0.25).sqrt();
+        let z = cone.on_edge(&[2.0, -9.0, -4.5], &[2.0, 9.0, 4.5], 0.0, 0.0).unwrap();
+        assert!((z - (0.25 * rho - rho)).abs() < 1e-12);
     }
 }

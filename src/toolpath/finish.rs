@@ -4,9 +4,11 @@ use crate::model::{Move, Tool};
 
 use super::cutter::Cutter;
 use super::link::{Leads, Linker, Standing};
-use super::params::ToolpathParams;
+use super::params::{FinishPattern, ToolpathParams};
+use super::pencil::creases;
 use super::plane::{Field, Lowered, Plane};
 use super::raster::{Band, Chords, Piece, raster};
+use super::scallop::{Scallop, scallops};
 use super::scene::{Scene, TAB};
 use super::waterline::{Levels, waterlines};
 
@@ -20,6 +22,10 @@ const RASTER_SPACED_DEG: f64 = 30.0;
 const WATERLINE_FROM_DEG: f64 = 20.0;
 /// Twice the sine of the flattest waterline slope is reached at 43 degrees: from there every second level will do.
 const EVERY_SECOND_FROM_DEG: f64 = 43.5;
+/// Lines of equal distance hold their spacing at any slope, so they go as far as heights over a lattice are to be
+/// trusted; over an edge ten degrees are more than a spacing of overlap.
+const SCALLOP_TO_DEG: f64 = 60.0;
+const BESIDE_SCALLOP_FROM_DEG: f64 = 50.0;
 /// Semi-finishing needs no more than this overlap.
 const SEMI_RASTER_TO_DEG: f64 = 50.0;
 const SEMI_WATERLINE_FROM_DEG: f64 = 35.0;
@@ -123,7 +129,12 @@ impl Finishing<'_> {
     pub fn passes(&self, tool: &Tool, field: &Field, zone: Zone, grade: Grade) -> Vec<Piece> {
         let cl = self.lowered(tool, grade);
         let chords = self.chords(grade);
+        let scallop = grade == Grade::Finish && self.params.finish_pattern == FinishPattern::Scallop;
         match zone {
+            Zone::Shallow if scallop => {
+                let spacing_mm = spacing_mm(cl.grown.radius_mm, self.scallop_mm);
+                scallops(&cl, field, &Scallop { slope_max_deg: SCALLOP_TO_DEG, spacing_mm }, &chords)
+            }
             Zone::Shallow => {
                 let (cusp, to, spaced) = match grade {
                     Grade::Semi => (self.params.semi_scallop_mm, SEMI_RASTER_TO_DEG, SEMI_WATERLINE_FROM_DEG),
@@ -141,6 +152,7 @@ impl Finishing<'_> {
             Zone::Steep => {
                 let (cusp, from, second) = match grade {
                     Grade::Semi => (self.params.semi_scallop_mm, SEMI_WATERLINE_FROM_DEG, 91.0),
+                    Grade::Finish if scallop => (self.scallop_mm, BESIDE_SCALLOP_FROM_DEG, 91.0),
                     Grade::Finish => (self.scallop_mm, WATERLINE_FROM_DEG, EVERY_SECOND_FROM_DEG),
                 };
                 let spacing = spacing_mm(cl.grown.radius_mm, cusp) * from.to_radians().sin();
@@ -155,6 +167,16 @@ impl Finishing<'_> {
                 waterlines(&cl, field, &levels, &chords)
             }
         }
+    }
+
+    /// Passes along the creases where `wanted` holds (tip): where the tool touches two places at once.
+    pub fn creases(
+        &self,
+        tool: &Tool,
+        field: &Field,
+        wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
+    ) -> Vec<Piece> {
+        creases(&self.lowered(tool, Grade::Finish), field, &self.chords(Grade::Finish), wanted)
     }
 
     /// Levels from the highest steep place to where the rim has been passed.
@@ -192,17 +214,18 @@ impl Finishing<'_> {
         linker.moves
     }
 
-    /// Passes with half the spacing where `wanted` holds (work x and y).
+    /// Passes at half the spacing where `wanted` holds (tip), which it does at `heights` only.
     pub fn again(
         &self,
         tool: &Tool,
         field: &Field,
-        wanted: &(dyn Fn([f64; 2]) -> bool + Sync),
+        wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
+        heights: &[[f64; 2]],
     ) -> [Vec<Piece>; 2] {
         let cl = self.lowered(tool, Grade::Finish);
         let chords = self.chords(Grade::Finish);
         let spacing = 0.5 * spacing_mm(cl.radius_mm, self.scallop_mm);
-        let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.plane.xy(at))).collect();
+        let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.tip(at))).collect();
         let band = Band {
             slope_max: rise(60.0),
             slope_spaced: rise(55.0),
@@ -211,12 +234,15 @@ impl Finishing<'_> {
             along_y: field.plane.nx > field.plane.ny,
         };
         let shallow = raster(&cl, field, &band, &chords);
-        let masked = |at: usize| nodes[at];
-        let steep_wanted =
-            (0..field.plane.len()).any(|at| masked(at) && f64::from(field.slope[at]) >= rise(45.0));
-        let steep = if steep_wanted {
+        // A wall's passes lie between nodes; the nodes beside it say nothing of their heights.
+        let z_mm: Vec<f64> = self
+            .levels(field, cl.radius_mm, rise(45.0), spacing * 0.7)
+            .into_iter()
+            .filter(|&z| heights.iter().any(|h| h[0] <= z && z <= h[1]))
+            .collect();
+        let steep = if !z_mm.is_empty() {
             let levels = Levels {
-                z_mm: self.levels(field, cl.radius_mm, rise(45.0), spacing * 0.7),
+                z_mm,
                 slope_min: rise(45.0),
                 slope_every_second: f64::INFINITY,
                 overtravel_mm: self.params.rim_overtravel_mm,

@@ -136,7 +136,12 @@ impl Maker<'_> {
             self.step(at, n, what, scene)?;
             let field = finishing.field(tool, grade);
             let pieces = finishing.passes(tool, &field, zone, grade);
-            let moves = finishing.moves(tool, pieces, zone, grade);
+            let mut moves = finishing.moves(tool, pieces, zone, grade);
+            // Last, when the skin beside them is gone; a rim ball as large as the other has the same creases.
+            if grade == Grade::Finish && (zone == Zone::Shallow || tool.number != tools.finish.number) {
+                let creases = finishing.creases(tool, &field, &|_| true);
+                moves.extend(finishing.moves(tool, creases, Zone::Shallow, grade));
+            }
             let (name, how) = (format!("{what} {side}"), (&plan.material.finish, depth_mm));
             self.add_on(&name, scene, tool, how, typical_slope_rad(&field, zone), moves);
         }

@@ -7,15 +7,22 @@
 //! part or a tab, closed-form against corners, edges and faces ([`cutter`], [`mod@drop`]). Roughing cuts deep where the
 //! part lies low, then ledge by ledge, each pass steered so that the mill's engagement angle stays within what the
 //! material's width of cut gives (`rough`, `adapt`); a second, thinner mill (role `rest`) may clear what the first is
-//! too thick for. Both work on the stock as it stands, what the other side has opened included (`stock`). A ball then takes steps off to an even skin, and finishes:
-//! parallel passes where the surface is shallow, contours of that height function where it is steep, spaced for the
-//! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
-//! measured against the balls that passed it, and what stands proud is passed again. Upright holes are drilled from the
+//! too thick for. Both work on the stock as it stands, what the other side has opened included (`stock`).
+//! A ball then takes steps off to an even skin, and finishes. Where the
+//! surface is shallow, `finish_pattern` chooses: `"raster"`, parallel passes spaced by slope up to 40 degrees; or
+//! `"scallop"`, lines of equal geodesic distance over the surface of cutter locations up to 50 degrees (Kimmel and
+//! Sethian, "Computing geodesic paths on manifolds", PNAS 95, 1998), corrected for its curvature, joined to spirals where
+//! they lie one in the other (`scallop`, `spiral`, `uncovered`). Where it is steep, contours of that height function,
+//! overlapping the other passes. Then the creases, where the ball touches two places at once (`pencil`). Then every corner
+//! and face centre of the design is measured against the balls that passed it, and what stands proud is passed again
+//! at half the spacing, by the rim's ball and, where the plan has one, by the smaller ball of the role `pencil` as deep
+//! as its holder stays above the blank. Upright holes are drilled from the
 //! first setup, tilted ones in the indexed setup that looks along them; each setup breaks the mouths it looks at
 //! (`mouths`) and cuts the countersinks (`sinks`).
 //!
-//! **Different from the paper** Constant-scallop passes by geodesic distance are replaced by a raster with spacing from
-//! slope and by waterlines: on plates of a skull's curvature they lie within a fifth of the geodesic spacing.
+//! **Different from the paper** Constant-scallop papers offset curves on the design; here the distance is marched on the
+//! surface of the tip, whose level lines are the path itself, and steeper than 60 degrees contours take over: a node of the
+//! lattice would stand for too much of the wall.
 //!
 //! **Guarantees** No chord of a finishing pass lies more than `chord_gouge_mm_max` below the cutter-location surface
 //! at its probes. Tabs are obstacles like the part. Rapids are vertical or at clearance height. The same operations on
@@ -32,22 +39,29 @@ pub mod drop;
 mod entry;
 mod error;
 mod finish;
+mod geodesic;
 mod holes;
+mod level;
 mod link;
 mod make;
 mod mouths;
 mod outline;
 mod params;
+mod pass;
+mod pencil;
 mod plane;
 mod raster;
 mod region;
 mod repair;
 mod residual;
 mod rough;
+mod scallop;
 mod scene;
 mod sinks;
 mod speeds;
+mod spiral;
 mod stock;
+mod uncovered;
 mod waterline;
 mod ways;
 
@@ -62,7 +76,7 @@ use crate::model::{Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolK
 
 pub use error::ToolpathError;
 use make::{Cleared, Maker};
-pub use params::{ToolpathParams, ToolpathToml};
+pub use params::{FinishPattern, ToolpathParams, ToolpathToml};
 use scene::Scene;
 
 /// Tool motions that make `implant` as `plan` says.
@@ -153,11 +167,15 @@ struct Roles<'a> {
     rest: Option<&'a Tool>,
     finish: &'a Tool,
     rim: &'a Tool,
+    /// A smaller ball for what the others leave in corners, where the plan has one.
+    pencil: Option<&'a Tool>,
 }
 
 impl<'a> Roles<'a> {
     fn of(plan: &'a Plan) -> Result<Self, ToolpathError> {
+        let pencil = || tool_of(plan, "pencil", ToolKind::Ball, "cleans corners", "a ball end mill");
         Ok(Self {
+            pencil: plan.tools.contains_key("pencil").then(pencil).transpose()?,
             rough: tool_of(plan, "rough", ToolKind::Flat, "clears the blank", "a flat end mill")?,
             rest: match plan.tools.contains_key("rest") {
                 true => {

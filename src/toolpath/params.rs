@@ -11,6 +11,16 @@ pub struct ToolpathParams {
     t: ToolpathToml,
 }
 
+/// How the shallow part is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishPattern {
+    /// Parallel lines, spaced by slope.
+    Raster,
+    /// Lines of equal distance along the surface, joined to spirals.
+    Scallop,
+}
+
 /// The table as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +29,8 @@ pub struct ToolpathToml {
     pub rough_layer_mm_max: f64,
     /// Deepest cut of roughing, whole layers at once, mm; the material's depth over diameter may lower it.
     pub rough_depth_mm_max: f64,
+    /// Passes of finishing where the surface is shallow.
+    pub finish_pattern: FinishPattern,
     /// Stock left by semi-finishing, mm.
     pub semi_allowance_mm: f64,
     /// Cusp of semi-finishing, mm.

@@ -94,8 +94,11 @@ impl<'a> Lowered<'a> {
         let grown = Cutter {
             radius_mm: cutter.radius_mm + allowance_mm,
             corner_mm: if cutter.corner_mm > 0.0 { cutter.corner_mm + allowance_mm } else { 0.0 },
+            flank: cutter.flank,
         };
-        Self { ground, grown, lift_mm: allowance_mm, radius_mm: cutter.radius_mm }
+        // A cone's offset begins deeper: its flank is moved out, not its tip down.
+        let lift_mm = allowance_mm * (1.0 + cutter.flank * cutter.flank).sqrt();
+        Self { ground, grown, lift_mm, radius_mm: cutter.radius_mm }
     }
 
     /// Lowest tip on the axis `(x, y)` and what it rests on.
@@ -139,6 +142,13 @@ pub struct Field {
 }
 
 impl Field {
+    /// The tip over a node.
+    #[inline]
+    pub fn tip(&self, at: usize) -> [f64; 3] {
+        let [x, y] = self.plane.xy(at);
+        [x, y, self.z(at)]
+    }
+
     /// Tip height at a node.
     #[inline]
     pub fn z(&self, at: usize) -> f64 {

@@ -309,6 +309,11 @@ pub fn params() -> ToolpathParams {
     params::shipped(include_str!("params-peek.toml"))
 }
 
+fn params_with(pattern: FinishPattern) -> ToolpathParams {
+    let table = ToolpathToml { finish_pattern: pattern, ..params().into() };
+    table.try_into().expect("any pattern is valid")
+}
+
 #[test]
 fn the_plate_is_a_sound_body() {
     let m = PEEK_FORM.mesh();
@@ -318,11 +323,20 @@ fn the_plate_is_a_sound_body() {
 }
 
 #[test]
-fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged() {
+fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged_by_raster() {
+    finishes_within_sixteen_micrometres(FinishPattern::Raster);
+}
+
+#[test]
+fn a_dome_plate_is_finished_within_sixteen_micrometres_and_not_gouged_by_scallops() {
+    finishes_within_sixteen_micrometres(FinishPattern::Scallop);
+}
+
+fn finishes_within_sixteen_micrometres(pattern: FinishPattern) {
     let implant = PEEK_FORM.implant(6);
     let plan = PEEK_FORM.plan(6);
     let start = std::time::Instant::now();
-    let operations = make_operations(&implant, &plan, &params(), &Loud).unwrap();
+    let operations = make_operations(&implant, &plan, &params_with(pattern), &Loud).unwrap();
     eprintln!("{} triangles, {:.2} s", implant.body.triangles.len(), start.elapsed().as_secs_f64());
     let mut total = 0;
     for op in &operations {

@@ -75,7 +75,7 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
         let part_from_work = scene.work_from_part.inverse();
         for op in operations.iter().filter(|o| o.setup == setup.number) {
             let tool = plan.tools.values().find(|t| t.number == op.tool).unwrap();
-            let cutter = Cutter { radius_mm: tool.radius_mm(), corner_mm: tool.corner_radius_mm };
+            let cutter = Cutter::bull(tool.radius_mm(), tool.corner_radius_mm);
             let roughs = op.name == "rough";
             let layer = plan.material.rough.depth_over_diameter * tool.diameter_mm;
             let layer = layer.min(params.rough_depth_mm_max);

@@ -1,7 +1,9 @@
 //! Measures every corner and face centre of the design against the finishing passes and adds passes where stock is
 //! left.
 
-use crate::model::{Implant, Move, Operation, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Implant, Move, Operation, Plan, Tool};
 
 use super::cutter::P3;
 use super::finish::{Finishing, Grade, Zone};
@@ -17,6 +19,49 @@ use super::{Roles, ToolpathError};
 const LIMIT_MM: f64 = 0.5;
 /// Name of the added operations.
 const REST: &str = "rest finish";
+
+/// Passes are laid over this much beside a place that stands proud, mm: two nodes of the lattice, more than a spacing.
+const BESIDE_MM: f64 = 0.55;
+
+/// Tips from which a ball reaches what stands proud, in cells of `BESIDE_MM`. On a wall one place says nothing of what is
+/// above or below it, so heights count like sides.
+#[derive(Default)]
+struct Hot {
+    cells: BTreeMap<[i64; 3], Vec<P3>>,
+}
+
+impl Hot {
+    fn cell(tip: P3) -> [i64; 3] {
+        tip.map(|x| (x / BESIDE_MM).floor() as i64)
+    }
+
+    fn push(&mut self, tip: P3) {
+        self.cells.entry(Self::cell(tip)).or_default().push(tip);
+    }
+
+    /// True where one of them is no farther than `mm`.
+    fn near(&self, tip: P3, mm: f64) -> bool {
+        if !tip[2].is_finite() {
+            return false;
+        }
+        let (c, n) = (Self::cell(tip), (mm / BESIDE_MM).ceil() as i64);
+        (-n..=n).any(|k| {
+            (-n..=n).any(|j| {
+                (-n..=n).any(|i| {
+                    self.cells.get(&[c[0] + i, c[1] + j, c[2] + k]).is_some_and(|tips| {
+                        tips.iter().any(|t| (0..3).map(|a| (t[a] - tip[a]).powi(2)).sum::<f64>() <= mm * mm)
+                    })
+                })
+            })
+        })
+    }
+
+    /// Heights between which they lie, one range per cell's height.
+    fn heights(&self) -> Vec<[f64; 2]> {
+        let layers: BTreeSet<i64> = self.cells.keys().map(|c| c[2]).collect();
+        layers.into_iter().map(|k| [(k - 1) as f64 * BESIDE_MM, (k + 2) as f64 * BESIDE_MM]).collect()
+    }
+}
 
 /// What stands where after all passes, by the programmer's own reckoning.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,18 +176,51 @@ pub fn repair(
     tools: &Roles<'_>,
     operations: &mut Vec<Operation>,
 ) -> Result<Residual, ToolpathError> {
-    let ball = tools.rim.radius_mm();
-    let places = samples(implant, plan, ball);
-    let before = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
-    let proud: Vec<usize> = (0..places.len()).filter(|&k| before[k] > params.residual_mm_max).collect();
-    let proud_before = proud.len();
-    if proud.is_empty() {
-        return Ok(residual(&before, params.residual_mm_max, proud_before));
+    let places = samples(implant, plan, tools.rim.radius_mm());
+    let mut left = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
+    let count = |left: &[f64]| left.iter().filter(|&&s| s > params.residual_mm_max).count();
+    let proud_before = count(&left);
+    // The rim's ball first; where it cannot stand, a smaller one if the plan has it. Half the spacing at once: laying the usual
+    // one first where no ball had been left hollows that took the half as well, a fifth more path on a skull's plate.
+    for tool in std::iter::once(tools.rim).chain(tools.pencil) {
+        if count(&left) == 0 {
+            break;
+        }
+        let rest = again(plan, params, scenes, tool, &places, &left);
+        // What was there before is still cut: only the new passes can take more.
+        let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
+        left = left.iter().zip(after).map(|(a, b)| a.min(b)).collect();
+        for op in rest {
+            // After the last finishing of the setup, before its holes: the rim tool is in the spindle.
+            let finishes = |o: &Operation| o.name.starts_with("finish") || o.name == REST;
+            let after = operations
+                .iter()
+                .rposition(|o| o.setup == op.setup && finishes(o))
+                .or_else(|| operations.iter().rposition(|o| o.setup == op.setup));
+            operations.insert(after.map_or(operations.len(), |k| k + 1), op);
+        }
     }
+    Ok(residual(&left, params.residual_mm_max, proud_before))
+}
+
+/// Passes of a ball over what is proud and the ball can reach, per setup.
+fn again(
+    plan: &Plan,
+    params: &ToolpathParams,
+    scenes: &[&Scene],
+    tool: &Tool,
+    places: &[(P3, P3)],
+    left_mm: &[f64],
+) -> Vec<Operation> {
+    let ball = tool.radius_mm();
+    let proud: Vec<usize> = (0..places.len()).filter(|&k| left_mm[k] > params.residual_mm_max).collect();
     let mut taken = vec![false; proud.len()];
+    let mut out = Vec::new();
     for scene in scenes {
         let cutter = super::cutter::Cutter::ball(ball);
-        let mut hot: Vec<[f64; 2]> = Vec::new();
+        // A short one goes as deep as its holder stays above the blank.
+        let lowest_mm = scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm;
+        let mut hot = Hot::default();
         for (k, &s) in proud.iter().enumerate() {
             let (p, n) = places[s];
             let w = scene.work_from_part.apply_raw(p);
@@ -153,27 +231,19 @@ pub fn repair(
             }
             // Reached when the ball stands there, farther off by half of what is left now, and touches nothing else: in a
             // corner that no ball fits the other half may still be cusps.
-            let off = ball + 0.5 * before[s].max(params.residual_mm_max);
+            let off = ball + 0.5 * left_mm[s].max(params.residual_mm_max);
             let centre = [w[0] + nw.x * off, w[1] + nw.y * off, w[2] + nw.z * off];
-            if scene.ground.z(&cutter, centre[0], centre[1]) <= centre[2] - ball {
+            let tip_mm = centre[2] - ball;
+            if tip_mm >= lowest_mm && scene.ground.z(&cutter, centre[0], centre[1]) <= tip_mm {
                 taken[k] = true;
-                hot.push([centre[0], centre[1]]);
+                hot.push([centre[0], centre[1], tip_mm]);
             }
         }
-        if hot.is_empty() {
+        if hot.cells.is_empty() {
             continue;
         }
         let (lo, hi) = scene.reach(ball);
-        // Half a cutter-location spacing is what a lattice of 0.25 mm can tell apart.
         let mask = Plane::over(lo, hi, 0.25);
-        let mut on = vec![false; mask.len()];
-        for p in &hot {
-            if let Some(at) = mask.nearest(p[0], p[1]) {
-                on[at] = true;
-            }
-        }
-        let d = mask.distance_to(|at| on[at]);
-        let wanted = |p: [f64; 2]| mask.nearest(p[0], p[1]).is_some_and(|at| d[at] <= 0.55);
         let stands = |_: f64| Standing {
             plane: mask,
             // Everything was finished once: rapids end above the part itself, by the tool's own rest.
@@ -187,39 +257,32 @@ pub fn repair(
             standing: &stands,
             rough_skin_mm: plan.rough_allowance_mm,
         };
-        let field = finishing.field(tools.rim, Grade::Finish);
-        let [shallow, steep] = finishing.again(tools.rim, &field, &wanted);
-        let mut moves = finishing.moves(tools.rim, shallow, Zone::Shallow, Grade::Finish);
-        moves.extend(finishing.moves(tools.rim, steep, Zone::Steep, Grade::Finish));
+        let field = finishing.field(tool, Grade::Finish);
+        let [shallow, steep] = finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights());
+        let mut moves = finishing.moves(tool, shallow, Zone::Shallow, Grade::Finish);
+        moves.extend(finishing.moves(tool, steep, Zone::Steep, Grade::Finish));
+        // A ball that has not passed yet has its own creases.
+        let creases = finishing.creases(tool, &field, &|tip| hot.near(tip, 2.0 * BESIDE_MM));
+        moves.extend(finishing.moves(tool, creases, Zone::Shallow, Grade::Finish));
         if moves.is_empty() {
             continue;
         }
         let depth_mm = params.semi_allowance_mm + params.semi_scallop_mm;
         // Repairs lie anywhere, walls too.
         let wall = std::f64::consts::FRAC_PI_2;
-        let s = speeds(&plan.material.finish, tools.rim, &plan.machine, depth_mm, wall);
-        let op = Operation {
+        let s = speeds(&plan.material.finish, tool, &plan.machine, depth_mm, wall);
+        out.push(Operation {
             name: REST.into(),
             setup: scene.setup,
-            tool: tools.rim.number,
+            tool: tool.number,
             spindle_rpm: s.spindle_rpm,
             feed_mm_per_min: s.feed_mm_per_min,
             plunge_mm_per_min: (s.feed_mm_per_min * params.ramp_feed_fraction).floor().max(1.0),
             coolant: plan.material.coolant.clone(),
             moves,
-        };
-        // After the setup's rim, before its holes: the rim tool is in the spindle.
-        let after = operations
-            .iter()
-            .rposition(|o| o.setup == scene.setup && o.tool == tools.rim.number)
-            .or_else(|| operations.iter().rposition(|o| o.setup == scene.setup));
-        operations.insert(after.map_or(operations.len(), |k| k + 1), op);
+        });
     }
-    // What was there before is still cut: only the new passes can take more.
-    let rest: Vec<Operation> = operations.iter().filter(|o| o.name == REST).cloned().collect();
-    let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
-    let left: Vec<f64> = before.iter().zip(after).map(|(a, b)| a.min(b)).collect();
-    Ok(residual(&left, params.residual_mm_max, proud_before))
+    out
 }
 
 fn residual(stock: &[f64], limit_mm: f64, proud_before: usize) -> Residual {
@@ -233,5 +296,23 @@ fn residual(stock: &[f64], limit_mm: f64, proud_before: usize) -> Residual {
         most_mm: at(1.0),
         proud: stock.iter().filter(|&&s| s > limit_mm).count(),
         proud_before,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_on_a_wall_says_nothing_of_what_is_above_it() {
+        let mut hot = Hot::default();
+        hot.push([1.0, -2.0, -7.3]);
+        assert!(hot.near([1.3, -2.2, -7.0], BESIDE_MM));
+        assert!(!hot.near([1.0, -2.0, -6.7], BESIDE_MM));
+        assert!(hot.near([1.0, -2.0, -6.7], 2.0 * BESIDE_MM));
+        assert!(!hot.near([1.0, -2.0, f64::NEG_INFINITY], 1e9));
+        let within = |z: f64| hot.heights().iter().any(|h| h[0] <= z && z <= h[1]);
+        // All that is near lies within.
+        assert!(within(-7.3 - BESIDE_MM) && within(-7.3 + BESIDE_MM) && !within(-5.0));
     }
 }

@@ -26,8 +26,8 @@ pub struct Levels<'a> {
     pub slope_every_second: f64,
     /// Where the surface falls away at once by more than this below the cutter's rest, the place has been passed.
     pub overtravel_mm: f64,
-    /// Further condition on a crossing: tag of what is met, place.
-    pub keep: &'a (dyn Fn(u32, [f64; 2]) -> bool + Sync),
+    /// Further condition on a crossing: tag of what is met, tip.
+    pub keep: &'a (dyn Fn(u32, [f64; 3]) -> bool + Sync),
 }
 
 /// One crossing of a lattice edge.
@@ -90,7 +90,10 @@ fn contour(
             }
         }
         let p = at(lo);
-        Crossing { p, kept: rest.z_mm - z <= levels.overtravel_mm && (levels.keep)(rest.tag, p) }
+        Crossing {
+            p,
+            kept: rest.z_mm - z <= levels.overtravel_mm && (levels.keep)(rest.tag, [p[0], p[1], z]),
+        }
     };
     // Edge 2·at runs to the node on the right, 2·at + 1 to the node above.
     let mut crossings: BTreeMap<usize, Crossing> = BTreeMap::new();
