@@ -10,7 +10,8 @@
 //! cusp in space and overlapping between 20 and 40 degrees. Then every corner and face centre of the design is
 //! measured against the balls that passed it, and what stands proud is passed again. Upright holes are drilled from the
 //! first setup, tilted ones in the indexed setup that looks along them; each setup breaks the mouths it looks at
-//! (`mouths`) and cuts the countersinks (`sinks`).
+//! (`mouths`) and cuts the countersinks (`sinks`). A marking that is to be milled is the last thing done in the setup that
+//! looks at its face (`engrave`).
 //!
 //! **Different from the paper** Constant-scallop passes by geodesic distance are replaced by a raster with spacing from
 //! slope and by waterlines: on plates of a skull's curvature they lie within a fifth of the geodesic spacing.
@@ -24,8 +25,10 @@
 //! fillet. Widths of cut are bounded along the fronts; the step from one front into the next, at most one width long,
 //! may be as wide as the mill and runs at the feed of entries.
 
+mod coupon;
 pub mod cutter;
 pub mod drop;
+mod engrave;
 mod error;
 mod finish;
 mod fronts;
@@ -50,7 +53,7 @@ mod plate;
 #[cfg(test)]
 mod proof;
 
-use crate::model::{Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
+use crate::model::{FlipCoupon, Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
 
 pub use error::ToolpathError;
 use make::{Cleared, Maker};
@@ -109,8 +112,23 @@ pub fn make_operations(
     }
     let finishing: Vec<&Scene> =
         level.iter().zip(&scenes).filter(|(s, _)| s.task != SetupTask::Rough).map(|(_, s)| s).collect();
-    let mut out = maker.out;
+    let mut out = std::mem::take(&mut maker.out);
     let report = repair::repair(implant, plan, params, &finishing, &tools, &mut out)?;
+    // Last of its setup, when the face is finished and its holes have no burr to catch the small ball.
+    for scene in finishing {
+        maker.engrave(scene)?;
+    }
+    maker.coupon_bores(&level, &scenes);
+    for op in maker.out {
+        // Before anything of the second side is cut, its setup opens the coupon and probes.
+        if op.name == FlipCoupon::OPENING {
+            let before = out.iter().position(|o| o.setup == op.setup).unwrap_or(out.len());
+            out.insert(before, op);
+            continue;
+        }
+        let after = out.iter().rposition(|o| o.setup == op.setup).map_or(out.len(), |k| k + 1);
+        out.insert(after, op);
+    }
     watch.note(&report.line());
     watch.progress(total, total);
     Ok(out)
