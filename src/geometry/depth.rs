@@ -143,8 +143,8 @@ impl<F: Frame> Map<'_, F> {
             // Within a cell, corner to corner, the place's own plane rises by this.
             let slope = (1.0 - up * up).max(0.0).sqrt() / up.abs().max(1e-9);
             let own_mm = self.cell_mm * (std::f64::consts::SQRT_2 * slope + 0.5);
-            let free = up.abs() < ON_EDGE
-                || if up > 0.0 { front[at] <= h + own_mm } else { back[at] >= h - own_mm };
+            let free =
+                up.abs() < ON_EDGE || if up > 0.0 { front[at] <= h + own_mm } else { back[at] >= h - own_mm };
             if free {
                 *seen = true;
             } else {

@@ -142,7 +142,8 @@ fn look(
         });
     }
     let tree = Bvh::new(design);
-    let marking = fit.as_ref().and_then(|f| Some((f.implant.marking.as_ref()?, &f.implant.part_from_patient)));
+    let marking =
+        fit.as_ref().and_then(|f| Some((f.implant.marking.as_ref()?, &f.implant.part_from_patient)));
     let compared = surface::compare(design, &tree, milled, job, marking, t, beside, watch)?;
     let mut checks = verdict::of_surface(&compared, &milled.facts.collisions, t);
     let mut fitted = None;

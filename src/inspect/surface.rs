@@ -213,12 +213,7 @@ struct End {
 ///
 /// A surface with unit normal n is met by `|nx| + |ny| + |nz|` lines of the three families per cell of the grid, so
 /// each end stands for the cell over that sum.
-fn measure_ends(
-    design: &Mesh<Part>,
-    tree: &Bvh<Part>,
-    milled: &Milled,
-    groove: Option<&Groove>,
-) -> Vec<End> {
+fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled, groove: Option<&Groove>) -> Vec<End> {
     let cell_mm2 = milled.facts.dexel_mm * milled.facts.dexel_mm;
     milled
         .line_ends

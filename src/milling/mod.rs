@@ -45,8 +45,6 @@ mod codes;
 mod cutter;
 mod ends;
 #[cfg(test)]
-mod probing_tests;
-#[cfg(test)]
 mod exact;
 mod faults;
 mod fixtures;
@@ -58,6 +56,8 @@ mod motion;
 mod params;
 mod picture;
 mod probing;
+#[cfg(test)]
+mod probing_tests;
 mod program;
 mod read;
 mod rotary;

@@ -46,7 +46,8 @@ pub(super) fn faults(
                 n,
                 "probe-finds-nothing",
                 0.0,
-                "the probe comes to its end and has touched nothing: the control would stop with an alarm".into(),
+                "the probe comes to its end and has touched nothing: the control would stop with an alarm"
+                    .into(),
             ));
         } else if depth > params.probe_overtravel_mm {
             moves.push((

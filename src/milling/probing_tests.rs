@@ -11,7 +11,8 @@ const PROBE: u32 = 9;
 fn bench() -> Job {
     let mut job = job(&["op10.ngc", "op20.ngc"]);
     let mut probe = job.tool[1].clone();
-    (probe.number, probe.kind, probe.diameter_mm, probe.corner_radius_mm) = (PROBE, ToolKind::Probe, 3.0, 1.5);
+    (probe.number, probe.kind, probe.diameter_mm, probe.corner_radius_mm) =
+        (PROBE, ToolKind::Probe, 3.0, 1.5);
     (probe.flutes, probe.flute_length_mm, probe.stick_out_mm, probe.shank_diameter_mm) = (0, 20.0, 30.0, 2.0);
     job.tool.push(probe);
     job.fixture.push(Fixture {
@@ -53,7 +54,8 @@ fn second(probing: &str) -> ProgramText {
 
 fn run(job: &Job, bored: bool, probing: &str) -> (MillingFacts, Vec<ToolMove>) {
     let first = program(1, &if bored { bore(1.0, 5.5) } else { "G0 X15. Y10.".into() });
-    let m = mill(&[first, second(probing)], job, None, &params(&[("dexel_mm", 0.1)]), &Silent).expect("a job");
+    let m =
+        mill(&[first, second(probing)], job, None, &params(&[("dexel_mm", 0.1)]), &Silent).expect("a job");
     (m.facts, m.path)
 }
 
@@ -96,6 +98,10 @@ fn what_the_probe_does_not_find_where_the_text_expects_it_is_told() {
     ] {
         let text = PROBING.replacen(from, to, 1);
         assert_ne!(text, PROBING, "{from}");
-        assert!(kinds(&job, true, &text).contains(&kind.into()), "{from} -> {to}: {:?}", kinds(&job, true, &text));
+        assert!(
+            kinds(&job, true, &text).contains(&kind.into()),
+            "{from} -> {to}: {:?}",
+            kinds(&job, true, &text)
+        );
     }
 }

@@ -102,19 +102,13 @@ fn fitted(
 }
 
 /// The two places of the frame farthest from each other, of those farthest towards its corners.
-fn places(
-    body: &Mesh<Part>,
-    stock: &BoxPart,
-    pins: &[Pin],
-    p: &PlanToml,
-) -> Result<Vec<[f64; 2]>, String> {
+fn places(body: &Mesh<Part>, stock: &BoxPart, pins: &[Pin], p: &PlanToml) -> Result<Vec<[f64; 2]>, String> {
     let around = 0.5 * p.flip_opening_mm + p.flip_wall_mm;
     let outline = outline_xy(body, OUTLINE_CELL_MM);
     let (lo, hi) = (stock.min_mm.mm, stock.max_mm.mm);
     let free = |xy: [f64; 2]| {
         let pinned = pins.iter().any(|pin| {
-            (pin.centre_xy_mm[0] - xy[0]).hypot(pin.centre_xy_mm[1] - xy[1])
-                < around + 0.5 * pin.diameter_mm
+            (pin.centre_xy_mm[0] - xy[0]).hypot(pin.centre_xy_mm[1] - xy[1]) < around + 0.5 * pin.diameter_mm
         });
         // Outside is positive.
         !pinned && signed_distance_to_outline_mm(&outline, xy).abs() >= p.lane_mm + around + OUTLINE_CELL_MM

@@ -63,9 +63,8 @@ pub(super) fn cover(shape: &Shape, plan: &Plan, facets: &[usize]) -> (Vec<Cover>
     let mut left: Vec<bool> = vec![true; goals.len()];
     let mut out: Vec<Cover> = Vec::new();
     while out.len() < POSES_MAX {
-        let gain = |p: &Pose3p2| {
-            p.reaches.iter().filter(|&&g| left[g]).fold(0.0, |sum, &g| sum + goals[g].area_mm2)
-        };
+        let gain =
+            |p: &Pose3p2| p.reaches.iter().filter(|&&g| left[g]).fold(0.0, |sum, &g| sum + goals[g].area_mm2);
         let best = poses.iter().enumerate().map(|(k, p)| (k, gain(p))).max_by(|a, b| {
             let upright = |k: usize| poses[k].upright;
             a.1.total_cmp(&b.1).then(upright(a.0).total_cmp(&upright(b.0))).then(b.0.cmp(&a.0))
@@ -109,8 +108,9 @@ impl Search<'_> {
             .filter(|w| w.z >= UPRIGHT_MIN)
             .filter_map(|in_work| {
                 let direction = to_part * in_work;
-                let reaches: Vec<usize> =
-                    (0..self.goals.len()).filter(|&g| self.reaches(&self.goals[g], direction, level)).collect();
+                let reaches: Vec<usize> = (0..self.goals.len())
+                    .filter(|&g| self.reaches(&self.goals[g], direction, level))
+                    .collect();
                 if reaches.is_empty() {
                     return None;
                 }
@@ -159,7 +159,8 @@ impl Search<'_> {
             let high = p[2] + self.tool.stick_out_mm + self.tool.holder_length_mm;
             let reach = [[p[0], p[0]], [p[1], p[1]], [p[2] - self.tool.radius_mm(), high]];
             (0..3).all(|a| {
-                zero[a] + reach[a][0] >= machine.travel_min_mm[a] && zero[a] + reach[a][1] <= machine.travel_max_mm[a]
+                zero[a] + reach[a][0] >= machine.travel_min_mm[a]
+                    && zero[a] + reach[a][1] <= machine.travel_max_mm[a]
             })
         })
     }

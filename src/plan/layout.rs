@@ -57,7 +57,9 @@ impl<'a> Layout<'a> {
         if um <= limit {
             note(
                 &mut two.plan,
-                format!("two setups: on its tabs the plate gives way {um:.1} um under a finishing pass, {limit} um at most"),
+                format!(
+                    "two setups: on its tabs the plate gives way {um:.1} um under a finishing pass, {limit} um at most"
+                ),
             );
             return Ok(two);
         }
@@ -111,9 +113,8 @@ impl<'a> Layout<'a> {
         let balls = tools::balls(self.shop, implant, shape, self.material, p, &mut findings)?;
         let mut tools = tools::choose(self.shop, implant, &balls, p, &mut findings)?;
         let tools::Balls { blank, stock, depths, .. } = balls;
-        let force = |role: &str| {
-            finishing_force_n(self.material, &tools[role], p.finish_skin_mm, p.scallop_mm)
-        };
+        let force =
+            |role: &str| finishing_force_n(self.material, &tools[role], p.finish_skin_mm, p.scallop_mm);
         let load = tabs::Load {
             force_n: force("finish").max(force("rim")),
             youngs_modulus_gpa: self.material.youngs_modulus_gpa,
@@ -138,8 +139,7 @@ impl<'a> Layout<'a> {
         for f in fixtures.iter_mut().filter(|f| f.setups.contains(&outer.number)) {
             f.setups.extend(turned.iter().map(|s| s.number));
         }
-        let flip =
-            coupon::place(&implant.body, &stock, &pins, (&setups, &mut tools), p, &mut findings);
+        let flip = coupon::place(&implant.body, &stock, &pins, (&setups, &mut tools), p, &mut findings);
         setups.extend(turned);
         findings.push(Finding::new(
             "held-on-tabs",

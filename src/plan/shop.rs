@@ -215,7 +215,8 @@ fn check_tool(t: &Tool) -> Result<(), PlanError> {
         ToolKind::Flat | ToolKind::Drill | ToolKind::Chamfer => r == 0.0,
     };
     if !corner_is_right {
-        let expected = "0 for flat, drill and chamfer, half the diameter for ball and probe, between them for bull";
+        let expected =
+            "0 for flat, drill and chamfer, half the diameter for ball and probe, between them for bull";
         return Err(value(FILE, place("corner_radius_mm"), &r.to_string(), expected));
     }
     let pointed = matches!(t.kind, ToolKind::Drill | ToolKind::Chamfer);

@@ -257,9 +257,12 @@ fn tools_have_their_roles_and_the_job_lists_each_once() {
 
 #[test]
 fn the_flip_coupon_lies_in_the_frame_clear_of_lane_and_pins_and_far_apart() {
-    let (part, plan) = peek_plan();
-    let p = peek_params();
-    let p = p.get();
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let mut toml = PlanToml::from(peek_params());
+    toml.flip_coupon = true;
+    let params = PlanParams::try_from(toml).unwrap();
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &params).unwrap();
+    let p = params.get();
     let coupon = plan.flip.as_ref().expect("a frame of 14 mm and more has room in its corners");
     assert_eq!((coupon.bored_in, coupon.probed_in, coupon.places_xy_mm.len()), (10, 20, 2));
     let (lo, hi) = (plan.stock.min_mm.mm, plan.stock.max_mm.mm);
@@ -298,7 +301,10 @@ fn without_room_or_without_the_wish_there_is_no_coupon_and_no_probe() {
     assert!(off.flip.is_none() && !off.tools.contains_key("probe"));
     assert!(off.findings.iter().all(|f| f.id != "flip-coupon"));
     // An opening that the D8 mill leaves a core in.
-    let wide = planned(|t| t.flip_opening_mm = 30.0);
+    let wide = planned(|t| {
+        t.flip_coupon = true;
+        t.flip_opening_mm = 30.0;
+    });
     assert!(wide.flip.is_none() && !wide.tools.contains_key("probe"));
     let said = wide.findings.iter().find(|f| f.id == "flip-coupon").expect("it is told");
     assert!(said.severity == Severity::Change && said.message.contains("30"), "{said:?}");
@@ -321,9 +327,8 @@ fn with(params: &PlanParams, change: impl FnOnce(&mut PlanToml)) -> PlanParams {
 fn the_order_follows_from_what_the_plate_bends() {
     let shop = shipped_shop().unwrap();
     let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    let plan = |limit: f64| {
-        plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap()
-    };
+    let plan =
+        |limit: f64| plan_part(&part, &shop, &with(&peek_params(), |p| p.plate_bend_um_max = limit)).unwrap();
     let stiff = plan(10.0);
     let said = stiff.findings.iter().find(|f| f.id == "order").and_then(|f| f.measured).unwrap();
     // 2.5 N on a disc of 29 mm (2.0 um/N) and five tabs.
@@ -339,7 +344,8 @@ fn the_order_follows_from_what_the_plate_bends() {
 #[test]
 fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
     let shop = shipped_shop().unwrap();
-    let finish = |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
+    let finish =
+        |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
     let shallow = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
     assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
     let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
@@ -423,9 +429,12 @@ fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
     };
     let (t, plan) = thick(&with(&peek_params(), two));
     // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
-    let force = |role: &str| crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008);
+    let force = |role: &str| {
+        crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008)
+    };
     let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010)).cbrt();
+        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.8 * 0.010))
+        .cbrt();
     assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
     // A lighter skin pushes less, and less tab holds it.
     let (light, _) = thick(&with(&peek_params(), |p| {
@@ -448,7 +457,10 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
     let before = plan_part(&plain, &shop, &peek_params()).unwrap();
     let at = before.tabs[0].centre.mm;
     let near = |plan: &Plan, p: [f64; 3]| {
-        plan.tabs.iter().map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1])).fold(f64::INFINITY, f64::min)
+        plan.tabs
+            .iter()
+            .map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1]))
+            .fold(f64::INFINITY, f64::min)
     };
     let site = |p: [f64; 3]| FixationSite {
         site: 1,

@@ -45,7 +45,9 @@ fn holder_radius_mm(shop: &Shop) -> f64 {
 impl Depths {
     /// The deepest, mm.
     pub(super) fn most_mm(&self) -> f64 {
-        [self.rough_mm, self.finish_mm, self.rim_mm, self.drill_mm, self.mouth_mm].into_iter().fold(0.0, f64::max)
+        [self.rough_mm, self.finish_mm, self.rim_mm, self.drill_mm, self.mouth_mm]
+            .into_iter()
+            .fold(0.0, f64::max)
     }
 
     fn of(
@@ -146,8 +148,7 @@ const FACE_DEG: f64 = 40.0;
 fn missed_share(tree: &Bvh<Part>, radius_mm: f64) -> f64 {
     let mesh = tree.mesh();
     let least = FACE_DEG.to_radians().cos();
-    let faces: Vec<usize> =
-        (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z.abs() >= least).collect();
+    let faces: Vec<usize> = (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).z.abs() >= least).collect();
     let every = faces.len().div_ceil(PLACES).max(1);
     let (mut all, mut missed) = (0.0, 0.0);
     for &t in faces.iter().step_by(every) {
@@ -200,7 +201,8 @@ pub(super) fn balls(
             fit
         })
     });
-    let bend_um = |t: &Tool| tool_um_per_n(t) * finishing_force_n(material, t, p.finish_skin_mm, p.scallop_mm);
+    let bend_um =
+        |t: &Tool| tool_um_per_n(t) * finishing_force_n(material, t, p.finish_skin_mm, p.scallop_mm);
     let mut best: Option<(Rank, Balls)> = None;
     let mut refused = None;
     for &f in &finish {
@@ -317,7 +319,9 @@ pub(super) fn choose(
             return Err(PlanError::Param {
                 key: "plan.engrave_tools".into(),
                 found: format!("no ball of radius {} mm", groove.radius_mm),
-                expected: "at least one of implant.marking_groove_radius_mm, or implant.marking_method = \"laser\"".into(),
+                expected:
+                    "at least one of implant.marking_groove_radius_mm, or implant.marking_method = \"laser\""
+                        .into(),
             });
         }
         let tool = first_that_reaches("engrave", &right, depths.engrave_mm, p, findings).clone();

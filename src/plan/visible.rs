@@ -46,15 +46,14 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
     let tree = &shape.tree;
     let ball_mm = plan.tools["rim"].radius_mm();
     let facets = along_axis(tree, shape, ball_mm);
-    let sum = |keep: &dyn Fn(&Seen) -> bool| facets.iter().filter(|f| keep(f)).fold(0.0, |s, f| s + f.area_mm2);
+    let sum =
+        |keep: &dyn Fn(&Seen) -> bool| facets.iter().filter(|f| keep(f)).fold(0.0, |s, f| s + f.area_mm2);
     let area_mm2 = sum(&|_| true);
     let unseen_mm2 = sum(&|f| !f.seen);
     let map = sights(tree.mesh(), DIRECTIONS);
     let best = map.each[1..]
         .iter()
-        .min_by(|a, b| {
-            a.unseen_mm2.total_cmp(&b.unseen_mm2).then(a.height_mm.total_cmp(&b.height_mm))
-        })
+        .min_by(|a, b| a.unseen_mm2.total_cmp(&b.unseen_mm2).then(a.height_mm.total_cmp(&b.height_mm)))
         .expect("there are directions");
     let best_unseen_mm2 = view_along(tree, best.axis).unseen_mm2;
     let found = Visibility {
@@ -88,9 +87,11 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
         found.best_unseen_mm2,
         found.hidden_mm2
     );
-    plan.findings.push(
-        Finding::new("visibility", Severity::Note, message).measured(found.unseen_mm2, 0.0, "mm2"),
-    );
+    plan.findings.push(Finding::new("visibility", Severity::Note, message).measured(
+        found.unseen_mm2,
+        0.0,
+        "mm2",
+    ));
     plan.visibility = Some(found);
 }
 
@@ -99,7 +100,8 @@ fn covered(shape: &Shape, plan: &mut Plan, facets: &[Seen], found: Visibility) -
     let unseen: Vec<usize> = (0..facets.len()).filter(|&t| !facets[t].seen).collect();
     let (cover, uncovered_mm2) = cover::cover(shape, plan, &unseen);
     let poses = cover.iter().map(|c| {
-        let words = plan.machine.rotary.iter().zip(&c.rotary_deg).map(|(a, deg)| format!("{:?}{deg:.3}", a.letter));
+        let words =
+            plan.machine.rotary.iter().zip(&c.rotary_deg).map(|(a, deg)| format!("{:?}{deg:.3}", a.letter));
         format!("{} in op{} ({:.1} mm2)", words.collect::<Vec<_>>().join(" "), c.clamping, c.area_mm2)
     });
     let message = if cover.is_empty() {
@@ -116,8 +118,11 @@ fn covered(shape: &Shape, plan: &mut Plan, facets: &[Seen], found: Visibility) -
             poses.collect::<Vec<_>>().join("; ")
         )
     };
-    plan.findings
-        .push(Finding::new("indexed-cover", Severity::Note, message).measured(uncovered_mm2, 0.0, "mm2"));
+    plan.findings.push(Finding::new("indexed-cover", Severity::Note, message).measured(
+        uncovered_mm2,
+        0.0,
+        "mm2",
+    ));
     Visibility { cover, uncovered_mm2, ..found }
 }
 
@@ -142,7 +147,8 @@ fn along_axis(tree: &Bvh<Part>, shape: &Shape, ball_mm: f64) -> Vec<Seen> {
                 // First the way it looks.
                 seen: free(if n.z >= 0.0 { 1.0 } else { -1.0 }) || free(if n.z >= 0.0 { -1.0 } else { 1.0 }),
                 narrow: tree.nearest(ball.into(), ball_mm - INTO_MM).is_some(),
-                slope_deg: inside([middle.x, middle.y]).then(|| n.z.abs().clamp(0.0, 1.0).acos().to_degrees()),
+                slope_deg: inside([middle.x, middle.y])
+                    .then(|| n.z.abs().clamp(0.0, 1.0).acos().to_degrees()),
             }
         })
         .collect()

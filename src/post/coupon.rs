@@ -90,18 +90,13 @@ impl Writer<'_> {
         self.motion(back, Some(WAY_MM_PER_MIN));
     }
 
-    fn judge(
-        &mut self,
-        coupon: &FlipCoupon,
-        touches: [u32; 2],
-        nominal: Word,
-        into: u32,
-        message: &str,
-    ) {
+    fn judge(&mut self, coupon: &FlipCoupon, touches: [u32; 2], nominal: Word, into: u32, message: &str) {
         let message = comment(message);
         let limit_mm = 0.001 * coupon.limit_um;
-        self.control
-            .condition(&mut self.page, &Condition { touches, nominal, into, label: into, limit_mm, message: &message });
+        self.control.condition(
+            &mut self.page,
+            &Condition { touches, nominal, into, label: into, limit_mm, message: &message },
+        );
     }
 
     /// Says what is to be measured, and stops.
@@ -111,7 +106,8 @@ impl Writer<'_> {
         for (k, &[x, y]) in coupon.places_xy_mm.iter().enumerate() {
             let at = work_from_part.apply(Point::new([x, y, 0.0])).mm;
             let (x, y) = (self.word("x", at[0])?, self.word("y", at[1])?);
-            let bore = format!("measure bore {} D{} below its step: middle at X{x} Y{y}", k + 1, coupon.bore_mm);
+            let bore =
+                format!("measure bore {} D{} below its step: middle at X{x} Y{y}", k + 1, coupon.bore_mm);
             self.control.note(&mut self.page, &comment(&bore));
         }
         if let Some(floor) = coupon.floor_z_mm {

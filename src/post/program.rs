@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Dialect, FlipCoupon, Move, Operation, Part, Plan, Pose, Program, RotaryLetter, Setup, Tool, ToolKind, Work,
+    Dialect, FlipCoupon, Move, Operation, Part, Plan, Pose, Program, RotaryLetter, Setup, Tool, ToolKind,
+    Work,
 };
 
 use super::PostError;

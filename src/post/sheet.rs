@@ -5,9 +5,7 @@ use std::fmt::Write;
 use minijinja::{Environment, Value, context};
 
 use crate::geometry::outline::outline_xy;
-use crate::model::{
-    Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, SetupTask, Work,
-};
+use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, SetupTask, Work};
 
 use super::PostError;
 use super::dialect::wording;
@@ -128,16 +126,26 @@ fn probe_limits(plan: &Plan) -> Vec<[String; 2]> {
         ["D of the finishing balls against the list".into(), "0.005 mm".into()],
         ["runout at the tip".into(), "0.005 mm".into()],
     ];
-    rows.extend(plan.setups.iter().skip(1).filter(|s| s.clamping == s.number).map(|s| {
-        [format!("work zero and pins before op{} against op10", s.number), "0.020 mm".into()]
-    }));
+    rows.extend(
+        plan.setups
+            .iter()
+            .skip(1)
+            .filter(|s| s.clamping == s.number)
+            .map(|s| [format!("work zero and pins before op{} against op10", s.number), "0.020 mm".into()]),
+    );
     if let Some(c) = &plan.flip {
         let limit = format!("{:.3} mm", 0.001 * c.limit_um);
         for k in 0..c.places_xy_mm.len() {
-            rows.push([format!("flip coupon in op{}: middle of bore {} in x and y", c.probed_in, k + 1), limit.clone()]);
+            rows.push([
+                format!("flip coupon in op{}: middle of bore {} in x and y", c.probed_in, k + 1),
+                limit.clone(),
+            ]);
         }
         if let Some(z) = c.floor_z_mm {
-            rows.push([format!("flip coupon in op{}: plate through both bores at Z{z:.3}", c.probed_in), limit]);
+            rows.push([
+                format!("flip coupon in op{}: plate through both bores at Z{z:.3}", c.probed_in),
+                limit,
+            ]);
         }
     }
     rows.extend([

@@ -48,7 +48,9 @@ pub fn tool_list(plan: &Plan, operations: &[Operation], programs: &[Program]) ->
     for (number, tool) in tools_by_number(plan) {
         let users: Vec<String> = programs
             .iter()
-            .filter(|p| operations.iter().any(|o| o.setup == p.setup && o.tool == number) || probes(plan, p, number))
+            .filter(|p| {
+                operations.iter().any(|o| o.setup == p.setup && o.tool == number) || probes(plan, p, number)
+            })
             .map(|p| p.file.clone())
             .collect();
         if users.is_empty() {

@@ -32,13 +32,18 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
             "rim" => rim(t),
             "finish" | "rough" => outer(t).max(rim_high - stock_lo[2]),
             "probe" => stock_hi[2] - stock_lo[2],
-            "engrave" => implant.facts.marking.iter().flat_map(|m| {
-                let z = |p| implant.part_from_patient.apply(p).mm[2];
-                let outer = m.face == "outer";
-                m.strokes_lps_mm.iter().flatten().map(move |&p| {
-                    m.depth_mm + if outer { stock_hi[2] - z(p) } else { z(p) - stock_lo[2] }
+            "engrave" => implant
+                .facts
+                .marking
+                .iter()
+                .flat_map(|m| {
+                    let z = |p| implant.part_from_patient.apply(p).mm[2];
+                    let outer = m.face == "outer";
+                    m.strokes_lps_mm.iter().flatten().map(move |&p| {
+                        m.depth_mm + if outer { stock_hi[2] - z(p) } else { z(p) - stock_lo[2] }
+                    })
                 })
-            }).fold(0.0, f64::max),
+                .fold(0.0, f64::max),
             // From either side, a hole's diameter into it at most.
             "chamfer" => implant
                 .holes

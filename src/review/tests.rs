@@ -318,11 +318,17 @@ fn a_plate_is_held_against_ten_micrometres_where_nothing_is_under_it_and_only_th
     let rough_first = |p: &mut Plan| {
         thin_tabs(p);
         p.setups = [10, 20, 30, 40].map(setup).into();
-        for (s, task) in p.setups.iter_mut().zip([SetupTask::Rough, SetupTask::Rough, SetupTask::Finish, SetupTask::Finish]) {
+        for (s, task) in p.setups.iter_mut().zip([
+            SetupTask::Rough,
+            SetupTask::Rough,
+            SetupTask::Finish,
+            SetupTask::Finish,
+        ]) {
             s.task = task;
         }
         let own = Plan { nest: None, ..p.clone() };
-        p.nest = Some(Box::new(Nest { carries: 40, inset_mm: 4.0, ground_z_mm: 0.0, seat_mm2: 1.0, plan: own }));
+        p.nest =
+            Some(Box::new(Nest { carries: 40, inset_mm: 4.0, ground_z_mm: 0.0, seat_mm2: 1.0, plan: own }));
     };
     assert_eq!(of(&rough_first, "op30").0, Severity::Stop);
     assert_eq!(of(&rough_first, "op40"), (Severity::Note, 0.0));

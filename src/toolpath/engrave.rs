@@ -58,7 +58,8 @@ pub fn strokes(
         let mut lift_mm: f64 = 0.0;
         for &p in stroke {
             let p = implant.part_from_patient.apply(p).mm;
-            let near = tree.nearest(p, f64::INFINITY).ok_or(ToolpathError::NothingToMill { setup: scene.setup })?;
+            let near =
+                tree.nearest(p, f64::INFINITY).ok_or(ToolpathError::NothingToMill { setup: scene.setup })?;
             let normal = scene.work_from_part.turn(Dir::new(tree.pseudo_normal(&near))).v();
             if !(normal.z >= UPRIGHT_MIN) {
                 return Err(ToolpathError::SteepMarking {

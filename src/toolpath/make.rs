@@ -1,8 +1,6 @@
 //! The operations of one setup, in the order a machinist expects: rough, semi-finish, finish, holes.
 
-use crate::model::{
-    Cutting, FlipCoupon, Hole, Implant, Move, Operation, Plan, Setup, Tool, ToolKind, Watch,
-};
+use crate::model::{Cutting, FlipCoupon, Hole, Implant, Move, Operation, Plan, Setup, Tool, ToolKind, Watch};
 
 use super::cutter;
 use super::error::ToolpathError;
@@ -174,8 +172,7 @@ impl Maker<'_> {
     /// Engraves the marking, if this setup looks at it.
     pub fn engrave(&mut self, scene: &Scene) -> Result<(), ToolpathError> {
         let Some(marking) = engrave::mine(self.implant, scene) else { return Ok(()) };
-        let ball =
-            tool_of(self.plan, "engrave", ToolKind::Ball, "engraves the marking", "a ball end mill")?;
+        let ball = tool_of(self.plan, "engrave", ToolKind::Ball, "engraves the marking", "a ball end mill")?;
         let moves = engrave::strokes(self.implant, marking, scene, ball, self.params)?;
         self.add("engraving", scene, ball, (&self.plan.material.finish, marking.depth_mm), moves);
         Ok(())
@@ -191,7 +188,11 @@ fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
     let steepest = RASTER_TO_DEG.to_radians().tan() as f32;
     let mut slopes: Vec<f32> = field.slope.iter().copied().filter(|&s| s <= steepest).collect();
     let middle = slopes.len() / 2;
-    if slopes.is_empty() { 0.0 } else { f64::from(*slopes.select_nth_unstable_by(middle, f32::total_cmp).1).atan() }
+    if slopes.is_empty() {
+        0.0
+    } else {
+        f64::from(*slopes.select_nth_unstable_by(middle, f32::total_cmp).1).atan()
+    }
 }
 
 fn rough_setup(

@@ -1,9 +1,8 @@
 //! Letters of single strokes, as an engraving tool draws them.
 
-/// Width of a letter and of the space after it, in sixths of its height. The space: letters of 2 mm, engraved 0.5 mm wide,
-/// keep 0.3 mm between them.
+/// Width of a letter and of the space after it, in sixths of its height.
 pub(super) const WIDE: f64 = 4.0;
-pub(super) const SPACE: f64 = 2.4;
+pub(super) const SPACE: f64 = 1.6;
 /// Height of a letter in its own units.
 pub(super) const TALL: f64 = 6.0;
 

@@ -14,7 +14,9 @@ use super::params::tests::peek_with;
 use super::*;
 use crate::geometry::crossings;
 use crate::geometry::nets::{Nudge, surface_net};
-use crate::model::{Cell, Cutting, DefectFacts, Grid, Kienzle, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry};
+use crate::model::{
+    Cell, Cutting, DefectFacts, Grid, Kienzle, Mask, Patch, Severity, Silent, SurfaceFacts, Symmetry,
+};
 
 const OUTER_MM: f64 = 80.0;
 const INNER_MM: f64 = 75.0;

@@ -84,7 +84,12 @@ impl Bench {
         Self { part, tree, job }
     }
 
-    fn judged(&self, engraving: Vec<ToolMove>, deeper_of_ends_mm: f64, asked: Option<&MarkingFacts>) -> Vec<Check> {
+    fn judged(
+        &self,
+        engraving: Vec<ToolMove>,
+        deeper_of_ends_mm: f64,
+        asked: Option<&MarkingFacts>,
+    ) -> Vec<Check> {
         let mut path = touching_path(&self.part, |_| Some(0.0));
         path.extend(engraving);
         let ends = line_ends(&self.part, |p| below(p, deeper_of_ends_mm), 0.25);
@@ -92,7 +97,17 @@ impl Bench {
         let pose = Pose::identity();
         let asked = asked.map(|m| (m, &pose));
         let t = &peek().t;
-        let got = surface::compare(&self.part, &self.tree, &milled, &self.job, asked, t, surface::Beside::Nothing, &Silent).unwrap();
+        let got = surface::compare(
+            &self.part,
+            &self.tree,
+            &milled,
+            &self.job,
+            asked,
+            t,
+            surface::Beside::Nothing,
+            &Silent,
+        )
+        .unwrap();
         of_surface(&got, &[], t)
     }
 }
@@ -145,7 +160,10 @@ fn a_marking_that_is_missing_too_deep_too_flat_or_beside_its_place_is_not_accept
     // And the line ends alone.
     for deeper_mm in [0.05, -0.05, -DEPTH_MM] {
         let sound = engraved(&all, &bench.tree, 0.0, 0.0);
-        assert_eq!(broken(&bench.judged(sound, deeper_mm, Some(&asked)))[0..1], [if deeper_mm > 0.0 { "S2" } else { "S1" }]);
+        assert_eq!(
+            broken(&bench.judged(sound, deeper_mm, Some(&asked)))[0..1],
+            [if deeper_mm > 0.0 { "S2" } else { "S1" }]
+        );
     }
 }
 

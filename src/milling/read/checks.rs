@@ -15,7 +15,9 @@ impl Reader<'_> {
         }
         if self.holds_probe() {
             if self.spindle != 5 {
-                self.motion_fault("probe-spindle", || "a probe moves while the spindle turns: M5 comes first".into());
+                self.motion_fault("probe-spindle", || {
+                    "a probe moves while the spindle turns: M5 comes first".into()
+                });
             }
         } else if cutting {
             if self.spindle == 5 || self.spindle_rpm == 0.0 {

@@ -169,7 +169,10 @@ impl Reader<'_> {
         }
         if !self.holds_probe() {
             let tool = self.tool;
-            self.fault("probe-tool", format!("a probe move with T{tool}, which is no probe: change the tool"));
+            self.fault(
+                "probe-tool",
+                format!("a probe move with T{tool}, which is no probe: change the tool"),
+            );
         }
         self.no_touch_forgotten();
         let a = usize::from(axis.letter - b'X');
@@ -322,7 +325,9 @@ impl Reader<'_> {
         if stop == 2.0 {
             self.probing.branch = Some((label, true));
         } else if stop != 0.0 {
-            return Err(refused(&format!("in the branch of o{label} only a message, M0 and one M2 may stand")));
+            return Err(refused(&format!(
+                "in the branch of o{label} only a message, M0 and one M2 may stand"
+            )));
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use super::super::{ReadContext, read_motions, read_program};
 use crate::milling::MotionKind;
 
-const HEAD: &str = "G21 G90 G94 G17 G40 G49 G80\nG54\nM5\nT91 M6\nG43 H91\nG0 X10. Y5.\nG0 Z5.\nG38.3 Z-10. F500.\n";
+const HEAD: &str =
+    "G21 G90 G94 G17 G40 G49 G80\nG54\nM5\nT91 M6\nG43 H91\nG0 X10. Y5.\nG0 Z5.\nG38.3 Z-10. F500.\n";
 const TOUCHES: &str = "G38.2 X13. F60.\n#111=#5061\nG1 X10. F500.\nG38.2 X7. F60.\n#112=#5061\nG1 X10. F500.\n\
                        #115=[[#111+#112]/2-[10.]]\n";
 const STOP: &str = "o101 if [ABS[#115] GT 0.020]\n(MSG, off in x)\nM0\nM2\no101 endif\n";
@@ -22,7 +23,10 @@ fn a_probed_middle_is_read_with_what_it_must_be() {
     let reading = read_program(&whole(), &ReadContext::open());
     assert!(reading.faults.is_empty() && reading.complete, "{:?}", reading.faults);
     let probes: Vec<_> = reading.motions.iter().filter(|m| m.kind == MotionKind::Probe).collect();
-    assert_eq!(probes.iter().map(|m| (m.from_mm[0], m.end_mm[0])).collect::<Vec<_>>(), [(10.0, 13.0), (10.0, 7.0)]);
+    assert_eq!(
+        probes.iter().map(|m| (m.from_mm[0], m.end_mm[0])).collect::<Vec<_>>(),
+        [(10.0, 13.0), (10.0, 7.0)]
+    );
     let [check] = reading.probe_checks.as_slice() else { panic!("{:?}", reading.probe_checks) };
     assert_eq!((check.axis, check.nominal_mm, check.limit_mm), (0, 10.0, 0.02));
     // With the tool table: T91 must be a probe there.
