@@ -161,9 +161,9 @@ fn a_forbidden_import_is_seen() {
 #[test]
 fn every_test_file_is_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let all = fs::read_to_string(root.join("tests/all.rs")).unwrap();
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    for entry in fs::read_dir(root.join("tests")).unwrap() {
+    let all = std::fs::read_to_string(root.join("tests/all.rs")).unwrap();
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    for entry in std::fs::read_dir(root.join("tests")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if path.extension().is_some_and(|e| e == "rs") {

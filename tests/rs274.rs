@@ -32,6 +32,13 @@ const OWN: &[(&str, &str)] = &[
          G98 G83 X5. Y5. Z-4. R2. Q1.5 F100.\nG80\nG1 C180. F600.\nG1 X10. A-15. F300.\nG91 G1 A5. C-400.25\nG0 A-2.5 X1.\n\
          G90\nG93 G1 X12. C0 F30.\nG1 A0 F6.\nG94\nG20 G1 X1. C45. F20.\nG21 G53 G0 Z60. A10.\nG0 A0. C0.\nM5\nM30\n",
     ),
+    (
+        "touch probing",
+        "G21 G90 G94 G17 G40 G49 G80\nG54\nM5\nT1 M6\nG43 H1\nG0 Z20.\nG0 X10. Y5.\nG38.3 Z-10. F500.\nG38.2 X13. F60.\n#111=#5061\n\
+         G1 X10. F500.\nG38.2 X7. F60.\n#112=#5061\nG1 X10. F500.\n#113=[[#111+#112]/2-[10.0000]]\n\
+         o113 if [ABS[#113] GT 0.0200]\n(MSG, off in x)\nM0\nM2\no113 endif\nG38.2 Z-16.5 F60.\n#121=#5063\nG1 Z-10. F500.\n\
+         #123=[#121-[-16.0000]]\no123 if [[#<_task> EQ 1] AND [ABS[#123] GT 0.0200]]\nM2\no123 endif\nG0 Z20.\nM30\n",
+    ),
 ];
 
 #[derive(Debug)]
@@ -109,7 +116,8 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
     for (n, (o, t)) in ours.iter().zip(&theirs).enumerate() {
         let what = match o.kind {
             MotionKind::Rapid => "rapid",
-            MotionKind::Feed => "feed",
+            // In its preview a search goes to its end.
+            MotionKind::Feed | MotionKind::Probe => "feed",
             _ => "arc",
         };
         assert_eq!(what, t.what, "{name}: motion {n}, line {}: {o:?} {t:?}", o.line);
@@ -168,11 +176,11 @@ fn interpret(text: &str, binary: &Path, dir: &Path) -> Result<Vec<Canon>, String
         let numbers: Vec<f64> =
             tail.trim_end_matches(')').split(',').filter_map(|x| x.trim().parse().ok()).collect();
         match name {
-            "STRAIGHT_TRAVERSE" | "STRAIGHT_FEED" => {
+            "STRAIGHT_TRAVERSE" | "STRAIGHT_FEED" | "STRAIGHT_PROBE" => {
                 at = std::array::from_fn(|a| numbers[a] * unit);
                 deg = std::array::from_fn(|a| numbers[a + 3]);
                 out.push(Canon {
-                    what: if name == "STRAIGHT_FEED" { "feed" } else { "rapid" },
+                    what: if name == "STRAIGHT_TRAVERSE" { "rapid" } else { "feed" },
                     end: at,
                     deg,
                     feed,

@@ -135,7 +135,7 @@ struct GivenReviewStage((ReviewParams, Value));
 
 impl Work for GivenReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 3;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -197,7 +197,7 @@ struct GivenInspectStage((InspectParams, Value));
 
 impl Work for GivenInspectStage {
     const ID: &'static str = "inspect";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 4;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "post", "milling"];
     type Out = Vec<Option<Inspection>>;
     fn parameters(&self) -> Value {

@@ -53,7 +53,7 @@ fn skin_agrees(file: &PipelineFile, plan: &Value) -> Result<(), CatalogError> {
 
 impl Work for PlanStage {
     const ID: &'static str = "plan";
-    const REVISION: u32 = 6;
+    const REVISION: u32 = 8;
     const NEEDS: &'static [&'static str] = &["implant"];
     type Out = Vec<Plan>;
     fn parameters(&self) -> Value {
@@ -82,7 +82,7 @@ impl ReviewStage {
 
 impl Work for ReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 6;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface", "reconstruction", "implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -162,7 +162,7 @@ impl PostStage {
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {

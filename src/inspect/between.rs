@@ -52,20 +52,21 @@ pub struct Between {
 /// A piece of a facet: corners and area.
 type Piece = ([Vector3<f64>; 3], f64);
 
-/// Looks between the samples of the design.
+/// Looks between the samples of the design. `near`: to the cutters from each; `from_design_mm`: the same, less what the design
+/// asks for over its marking. What lies between is bounded on the mesh; in the marking's groove by `marking`.
 pub fn between(
     design: &Mesh<Part>,
     sweep: &Sweep,
     blank: &Blank,
-    samples: &[Sample],
-    near: &[Near],
+    (samples, near, from_design_mm): (&[Sample], &[Near], &[f64]),
     witnesses: &Witnesses,
     tolerance_mm: f64,
 ) -> Between {
     let clear = |p: [f64; 3]| !witnesses.near(p);
     let mut all = Between::default();
-    for (s, n) in samples.iter().zip(near).filter(|(s, _)| clear(s.p_mm)) {
-        let found = Found { p_mm: s.p_mm, deviation_mm: n.distance_mm, area_mm2: s.area_mm2, index: n.index };
+    let measured = samples.iter().zip(near).zip(from_design_mm);
+    for ((s, n), &deviation_mm) in measured.filter(|((s, _), _)| clear(s.p_mm)) {
+        let found = Found { p_mm: s.p_mm, deviation_mm, area_mm2: s.area_mm2, index: n.index };
         if all.most.is_none_or(|m| found.deviation_mm > m.deviation_mm) {
             all.most = Some(found);
         }

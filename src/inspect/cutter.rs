@@ -47,6 +47,7 @@ impl Cutter {
             ToolKind::Ball => (radius_mm, None),
             ToolKind::Flat => (0.0, None),
             ToolKind::Bull => (tool.corner_radius_mm, None),
+            ToolKind::Probe => return Err("it is a touch probe, which cuts nothing".into()),
             ToolKind::Drill | ToolKind::Chamfer => {
                 let full = tool.point_angle_deg;
                 if !(full.is_finite() && full > 1.0 && full < 180.0) {

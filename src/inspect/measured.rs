@@ -63,6 +63,7 @@ pub fn inspect_points(
         tolerance_mm: tol,
         samples: count,
         excluded_mm2: 0.0,
+        marking_mm2: 0.0,
         // Points of a machine stand for themselves: nothing bounds what lies between them.
         clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,

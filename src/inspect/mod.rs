@@ -19,6 +19,9 @@
 //! answers by `off`), and many parts are drawn from the errors that makers and shops state (`capability`, a model). Both
 //! are reported; no verdict depends on them.
 //!
+//! An engraved marking is part of the design: inside the groove that the implant asks for, the surface is held against that
+//! groove with the same tolerance (`marking`). Without the implant's facts a groove is a gouge.
+//!
 //! **Different from the usual** Tab witnesses are those that the judge's milling found; each must be small and on
 //! the rim, and only material left on is ever left out (`witness`). A rim wall further off than the gap counts as
 //! an error unless bone, draft, an edge or the tool's radius demonstrably holds it there: there is no class for
@@ -49,6 +52,7 @@ mod cutter;
 mod draws;
 mod floor;
 mod holes;
+mod marking;
 mod measured;
 mod off;
 mod places;
@@ -140,7 +144,9 @@ fn look(
         });
     }
     let tree = Bvh::new(design);
-    let compared = surface::compare(design, &tree, milled, job, t, beside, watch)?;
+    let marking =
+        fit.as_ref().and_then(|f| Some((f.implant.marking.as_ref()?, &f.implant.part_from_patient)));
+    let compared = surface::compare(design, &tree, milled, job, marking, t, beside, watch)?;
     let mut checks = verdict::of_surface(&compared, &milled.facts.collisions, t);
     let mut fitted = None;
     if let Some(input) = fit {

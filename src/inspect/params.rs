@@ -30,6 +30,10 @@ pub struct InspectToml {
     pub tab_witness_count_max: usize,
     /// Largest share of the surface left out for all tabs.
     pub tab_witness_share_max: f64,
+    /// A design whose marking is deeper is refused, mm.
+    pub marking_depth_mm_max: f64,
+    /// Largest share of the surface that the marking may cover.
+    pub marking_share_max: f64,
     /// How far the rim looks for bone, mm.
     pub bone_reach_mm: f64,
     /// A gap within this of nominal is free rim whatever else holds, mm.
@@ -89,6 +93,7 @@ impl TryFrom<InspectToml> for InspectParams {
         let positive = [
             ("inspect.tolerance_mm", t.tolerance_mm),
             ("inspect.tab_witness_mm2_max", t.tab_witness_mm2_max),
+            ("inspect.marking_depth_mm_max", t.marking_depth_mm_max),
             ("inspect.bone_reach_mm", t.bone_reach_mm),
             ("inspect.rim_class_tolerance_mm", t.rim_class_tolerance_mm),
             ("inspect.gap_error_mm_p95_max", t.gap_error_mm_p95_max),
@@ -112,6 +117,7 @@ impl TryFrom<InspectToml> for InspectParams {
         }
         let shares = [
             ("inspect.tab_witness_share_max", t.tab_witness_share_max),
+            ("inspect.marking_share_max", t.marking_share_max),
             ("inspect.free_share_min", t.free_share_min),
             ("inspect.rim_facing_share_min", t.rim_facing_share_min),
             ("inspect.open_rim_share_max", t.open_rim_share_max),

@@ -1,12 +1,13 @@
 //! The places of the finished surface that are asked for again and again.
 //!
-//! Every so many mm² of surface clear of tab witnesses, one; and of each tool in each setup the few places that stand out
+//! Every so many mm² of surface clear of tab witnesses and marking, one; and of each tool in each setup the few places that stand out
 //! most and least, so that the ends of the spread are among them.
 
 use std::collections::BTreeMap;
 
 use nalgebra::Vector3;
 
+use super::marking::Groove;
 use super::samples::Sample;
 use super::sweep::{Near, Sweep};
 use super::witness::Witnesses;
@@ -40,10 +41,19 @@ pub struct Decided {
 }
 
 /// The places, in the order of setups and tools.
-pub fn choose(samples: &[Sample], near: &[Near], witnesses: &Witnesses, sweep: &Sweep) -> Vec<Place> {
-    // Where no cutter comes, none that is off changes anything.
-    let clear: Vec<usize> =
-        (0..samples.len()).filter(|&i| near[i].index.is_some() && !witnesses.near(samples[i].p_mm)).collect();
+pub fn choose(
+    samples: &[Sample],
+    near: &[Near],
+    witnesses: &Witnesses,
+    groove: Option<&Groove>,
+    sweep: &Sweep,
+) -> Vec<Place> {
+    // In the marking's groove a deviation is none from the face.
+    let marked = |p: [f64; 3]| groove.is_some_and(|g| g.holds(p));
+    let clear: Vec<usize> = (0..samples.len())
+        // Where no cutter comes, none that is off changes anything.
+        .filter(|&i| near[i].index.is_some() && !witnesses.near(samples[i].p_mm) && !marked(samples[i].p_mm))
+        .collect();
     let whole: f64 = clear.iter().map(|&i| samples[i].area_mm2).sum();
     let step = whole / EVEN;
     let mut chosen: BTreeMap<usize, f64> = BTreeMap::new();

@@ -251,6 +251,7 @@ fn kind(k: ToolKind) -> &'static str {
         ToolKind::Bull => "bull-nose end mill",
         ToolKind::Drill => "drill",
         ToolKind::Chamfer => "chamfer mill",
+        ToolKind::Probe => "touch probe",
     }
 }
 

@@ -10,14 +10,15 @@ use rayon::prelude::*;
 
 use crate::geometry::Bvh;
 use crate::model::{
-    Capability, DeviationExtremes, Job, Mesh, Milled, OutOfTolerance, Part, Sensitivity, SurfaceInspection,
-    ToolMove, Watch,
+    Capability, DeviationExtremes, Job, MarkingFacts, Mesh, Milled, OutOfTolerance, Part, Patient, Pose,
+    Sensitivity, SurfaceInspection, ToolMove, Watch,
 };
 
 use super::between::between;
 use super::blank::{Blank, is_face};
 use super::capability;
 use super::error::InspectError;
+use super::marking::{self, Groove, Marked};
 use super::params::InspectToml;
 use super::places;
 use super::samples::{self, Sample};
@@ -41,16 +42,18 @@ const WORST_OF_A_KIND: usize = 10;
 pub struct Compared {
     /// Samples of the design.
     pub samples: Vec<Sample>,
-    /// Signed deviation of each, mm.
+    /// Signed deviation of each from the mesh of the design, its groove too, mm.
     pub sample_mm: Vec<f64>,
     /// Part of the surface each line end stands for, mm².
     pub end_area_mm2: Vec<f64>,
     /// Nearest triangle of the design to each line end.
     pub end_triangle: Vec<u32>,
-    /// Signed deviation of each line end, mm.
+    /// Signed deviation of each line end from the mesh, mm.
     pub end_mm: Vec<f64>,
     /// Tab witnesses.
     pub witnesses: Witnesses,
+    /// What was found of the marking; none where none is to be milled.
+    pub marked: Option<Marked>,
     /// At each vertex of the design, mm; NaN where left out.
     pub vertex_mm: Vec<f32>,
     /// For `inspection.json`.
@@ -83,6 +86,7 @@ pub fn compare(
     tree: &Bvh<Part>,
     milled: &Milled,
     job: &Job,
+    asked: Option<(&MarkingFacts, &Pose<Part, Patient>)>,
     t: &InspectToml,
     beside: Beside,
     watch: &dyn Watch,
@@ -105,23 +109,29 @@ pub fn compare(
     stop(watch, 1)?;
     let vertex_near = blank.or_nearer(nearest_all(&sweep, &design.vertices), &design.vertices);
     watch.note("line ends to design");
-    let ends = measure_ends(design, tree, milled);
+    let sample_mm: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
+    let (groove, marked) = marking::judge(asked, tree, &sweep, &samples, &sample_mm, t);
+    let groove = groove.as_ref();
+    let of_face = |(p, d): ([f64; 3], f64)| groove.map_or(d, |g| g.of_face(p, d));
+    let from_design: Vec<f64> =
+        samples.par_iter().zip(&sample_mm).map(|(s, &d)| of_face((s.p_mm, d))).collect();
+    let ends = measure_ends(design, tree, milled, groove);
     let end_area_mm2: Vec<f64> = ends.iter().map(|e| e.area_mm2).collect();
     let end_triangle: Vec<u32> = ends.iter().map(|e| e.triangle).collect();
     let end_mm: Vec<f64> = ends.iter().map(|e| e.deviation_mm).collect();
     stop(watch, 2)?;
-    let sample_mm: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
     let witnesses = witness::judge(&milled.facts.tab_witnesses, &samples, &sample_mm, tree, t);
 
     let tolerance = t.tolerance_mm;
     let mut pooled: Vec<Weighted> = Vec::with_capacity(samples.len() + ends.len());
     let mut out_mm2 = [0.0; 2];
     let mut beyond: Vec<([f64; 3], f64, Option<u32>)> = Vec::new();
-    let measured = samples.iter().zip(&near).map(|(s, n)| (s.p_mm, n.distance_mm, s.area_mm2, 0, n.index));
+    let measured = samples.iter().zip(&near).zip(&from_design);
+    let measured = measured.map(|((s, n), &d)| (s.p_mm, [n.distance_mm, d], s.area_mm2, 0, n.index));
     let of_lines = milled.line_ends.iter().zip(&ends);
-    let of_lines = of_lines.map(|(l, e)| (l.p_mm, e.deviation_mm, e.area_mm2, 1, None));
-    for (p, d, area, family, index) in measured.chain(of_lines) {
-        if witnesses.hold(p, d, tolerance) {
+    let of_lines = of_lines.map(|(l, e)| (l.p_mm, [e.deviation_mm, e.from_design_mm], e.area_mm2, 1, None));
+    for (p, [stands_mm, d], area, family, index) in measured.chain(of_lines) {
+        if witnesses.hold(p, stands_mm, tolerance) {
             continue;
         }
         pooled.push((d, area));
@@ -131,7 +141,7 @@ pub fn compare(
             beyond.push((p, d, index));
         }
     }
-    let between = between(design, &sweep, &blank, &samples, &near, &witnesses, tolerance);
+    let between = between(design, &sweep, &blank, (&samples, &near, &from_design), &witnesses, tolerance);
     out_mm2[0] += between.beyond.iter().map(|f| f.area_mm2).sum::<f64>();
     beyond.extend(between.beyond.iter().map(|f| (f.p_mm, f.deviation_mm, f.index)));
     let whole: f64 = pooled.iter().map(|s| s.1).sum();
@@ -140,6 +150,7 @@ pub fn compare(
         tolerance_mm: tolerance,
         samples: pooled.len(),
         excluded_mm2: witnesses.excluded_mm2(),
+        marking_mm2: marked.as_ref().map_or(0.0, |m| m.area_mm2),
         clear_of_tabs_mm: DeviationExtremes {
             min: between.least.map_or(0.0, |f| f.deviation_mm),
             max: between.most.map_or(0.0, |f| f.deviation_mm),
@@ -155,11 +166,11 @@ pub fn compare(
     };
     let of_blank = |n: &Near| is_face(n) && n.distance_mm.abs() <= tolerance;
     let blank_mm2 = samples.iter().zip(&near).filter(|(_, n)| of_blank(n)).map(|(s, _)| s.area_mm2).sum();
-    let vertex_mm = vertices(design, &vertex_near, &ends, &witnesses, tolerance);
+    let vertex_mm = vertices(design, &vertex_near, &ends, groove, &witnesses, tolerance);
     let (mut sensitivity, mut capability) = (Vec::new(), None);
     if beside == Beside::MachineOff {
         watch.note("sensitivity");
-        let places = places::choose(&samples, &near, &witnesses, &sweep);
+        let places = places::choose(&samples, &near, &witnesses, groove, &sweep);
         let slopes;
         (sensitivity, slopes) = sensitivity::sensitivity(&sweep, &places, job, tolerance);
         capability = capability::capability(&places, &slopes, job, tolerance, &t.capability);
@@ -171,6 +182,7 @@ pub fn compare(
         end_triangle,
         end_mm,
         witnesses,
+        marked,
         vertex_mm,
         facts,
         out_mm2,
@@ -194,7 +206,10 @@ pub(super) fn nearest_all(sweep: &Sweep, places: &[[f64; 3]]) -> Vec<Near> {
 
 /// A line end held against the design.
 struct End {
+    /// From the mesh.
     deviation_mm: f64,
+    /// From the design, groove and all.
+    from_design_mm: f64,
     area_mm2: f64,
     triangle: u32,
     /// Nearest corner of that triangle.
@@ -205,7 +220,7 @@ struct End {
 ///
 /// A surface with unit normal n is met by `|nx| + |ny| + |nz|` lines of the three families per cell of the grid, so
 /// each end stands for the cell over that sum.
-fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled) -> Vec<End> {
+fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled, groove: Option<&Groove>) -> Vec<End> {
     let cell_mm2 = milled.facts.dexel_mm * milled.facts.dexel_mm;
     milled
         .line_ends
@@ -224,6 +239,7 @@ fn measure_ends(design: &Mesh<Part>, tree: &Bvh<Part>, milled: &Milled) -> Vec<E
                 .expect("a triangle has corners");
             End {
                 deviation_mm: d,
+                from_design_mm: groove.map_or(d, |g| g.of_end(e.p_mm, near.point_mm, d)),
                 area_mm2: area,
                 triangle: near.triangle as u32,
                 vertex: design.triangles[near.triangle][corner],
@@ -236,15 +252,18 @@ fn vertices(
     design: &Mesh<Part>,
     near: &[Near],
     ends: &[End],
+    groove: Option<&Groove>,
     witnesses: &Witnesses,
     tolerance_mm: f64,
 ) -> Vec<f32> {
-    let mut value: Vec<f64> = near.iter().map(|n| n.distance_mm).collect();
+    let at = design.vertices.iter().zip(near);
+    let mut value: Vec<f64> =
+        at.map(|(&p, n)| groove.map_or(n.distance_mm, |g| g.of_face(p, n.distance_mm))).collect();
     for e in ends {
         let held = &mut value[e.vertex as usize];
         // The larger of both directions, so that the map hides nothing.
-        if e.deviation_mm.abs() > held.abs() {
-            *held = e.deviation_mm;
+        if e.from_design_mm.abs() > held.abs() {
+            *held = e.from_design_mm;
         }
     }
     design
@@ -311,6 +330,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
         end_triangle: Vec::new(),
         end_mm: Vec::new(),
         witnesses: Witnesses::default(),
+        marked: None,
         vertex_mm: vec![0.0; part.vertices.len()],
         facts: SurfaceInspection {
             deviation_mm: spread::deviations(Vec::new()),
@@ -318,6 +338,7 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             tolerance_mm: 0.0,
             samples: 0,
             excluded_mm2: 0.0,
+            marking_mm2: 0.0,
             clear_of_tabs_mm: DeviationExtremes::default(),
             between_samples_mm: 0.0,
             worst: Vec::new(),

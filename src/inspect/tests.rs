@@ -171,6 +171,7 @@ fn what_cannot_be_measured_is_an_error() {
     assert!(matches!(failing(&open, &good), InspectError::OpenDesign { open: 3, .. }));
 }
 
+mod marking;
 mod open;
 mod sensitivity;
 

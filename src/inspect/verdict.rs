@@ -4,6 +4,7 @@ use crate::model::{
     Characteristic, Collision, Finding, FitInspection, HoleFacts, OutOfTolerance, Severity, Verdict,
 };
 
+use super::marking;
 use super::params::InspectToml;
 use super::surface::Compared;
 
@@ -99,7 +100,7 @@ pub fn of_surface(c: &Compared, collisions: &[Collision], t: &InspectToml) -> Ve
     let first = collisions.first().map_or(String::new(), |f| {
         format!("first: {} line {}, {}, {:.3} mm. {}", f.program, f.line, f.kind, f.depth_mm, f.message)
     });
-    vec![
+    let mut out = vec![
         Check::new("S1", "most material left on", [0.0, -tol, tol], d.max, "mm", CMM).because(&side(false)),
         Check::new("S2", "deepest gouge", [0.0, -tol, tol], d.min, "mm", CMM).because(&side(true)),
         Check::new("S3", "design surface beyond tolerance", [0.0, 0.0, 0.0], c.out_mm2[0], "mm²", CMM),
@@ -115,7 +116,9 @@ pub fn of_surface(c: &Compared, collisions: &[Collision], t: &InspectToml) -> Ve
             TABS,
         )
         .because(&c.witnesses.refused.join("; ")),
-    ]
+    ];
+    out.extend(c.marked.iter().flat_map(|m| marking::checks(m, t)));
+    out
 }
 
 fn place_of(w: &OutOfTolerance) -> String {

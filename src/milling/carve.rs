@@ -27,6 +27,17 @@ pub(super) enum Doing {
     /// The way a rapid takes when every axis runs at its own speed: looked at, never cut along.
     DogLeg,
     Cut,
+    /// A probe on its way to a touch: looked at, never cut along.
+    Probe,
+    /// A probe on any other way: it must touch nothing.
+    Carry,
+}
+
+impl Doing {
+    /// True where the tool takes away what it meets.
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Rapid | Self::Cut)
+    }
 }
 
 /// A straight piece of tool motion.
@@ -58,6 +69,7 @@ pub(super) enum Met {
     Shank,
     Holder,
     Plunge,
+    ProbeTouch,
 }
 
 /// Something met by a piece.
@@ -379,7 +391,7 @@ impl<'a> Tile<'a> {
                     if !cutting {
                         // Whichever is less: down into it, or into it from the side.
                         rapid = rapid.max(taken.min(sweep.inset(x, y, cutter.radius_mm)));
-                        if piece.doing == Doing::DogLeg {
+                        if !piece.doing.removes() {
                             continue;
                         }
                     } else if old > flute_top
@@ -416,7 +428,9 @@ impl<'a> Tile<'a> {
                 self.stale[b] = [true; 2];
             }
         }
-        for (met, depth_mm) in [(Met::RapidThroughStock, rapid), (Met::AboveFlutes, over)] {
+        let probe = matches!(piece.doing, Doing::Probe | Doing::Carry);
+        let touch = if probe { Met::ProbeTouch } else { Met::RapidThroughStock };
+        for (met, depth_mm) in [(touch, rapid), (Met::AboveFlutes, over)] {
             if depth_mm > limits.contact_mm {
                 found.meetings.push(Meeting { piece: number, met, depth_mm });
             }

@@ -60,7 +60,7 @@ impl Cutter {
         let corner = tool.corner_radius_mm;
         let end = match tool.kind {
             ToolKind::Flat if corner == 0.0 => End::Flat,
-            ToolKind::Ball if (corner - radius).abs() < 1e-9 => End::Ball,
+            ToolKind::Ball | ToolKind::Probe if (corner - radius).abs() < 1e-9 => End::Ball,
             ToolKind::Bull if corner > 0.0 && corner < radius => {
                 End::Bull { flat_mm: radius - corner, corner_mm: corner }
             }

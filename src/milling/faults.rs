@@ -9,6 +9,7 @@ use super::free::{Freed, lost_at};
 use super::hold::meet_tilted;
 use super::load::Overload;
 use super::params::MillingParams;
+use super::probing;
 use super::program::Asked;
 use super::shorten;
 use super::stock::Stock;
@@ -35,10 +36,19 @@ pub(super) fn collisions(
     for o in overloads {
         all.push(told(o.piece, "chip-load", 0.0, o.message.clone()));
     }
+    let (of_probes, of_checks) = probing::faults(job, asked, cutters, meetings, params);
+    for (piece, kind, depth, message) in of_probes {
+        all.push(told(piece, kind, depth, message));
+    }
+    all.extend(of_checks);
     for m in meetings {
         let doing = asked.pieces[m.piece as usize].doing;
         if doing == Doing::DogLeg && m.met != Met::RapidThroughStock {
             // Shank and holder are judged on the way the program asks for.
+            continue;
+        }
+        if doing == Doing::Probe && m.met == Met::ProbeTouch {
+            // What it is there for: `probing` has judged it.
             continue;
         }
         let (kind, message) = sentence(m, doing, params);
@@ -58,7 +68,11 @@ pub(super) fn collisions(
                     None => meet_fixture(piece, cutter, &f.body, params.contact_mm),
                 };
                 for (body, depth) in met {
+                    if body == Body::Cutter && piece.doing == Doing::Probe {
+                        continue;
+                    }
                     let kind = match (body, piece.doing) {
+                        (Body::Cutter, Doing::Carry) => "probe-touches",
                         (Body::Cutter, Doing::Cut) => "fixture",
                         (Body::Cutter, _) => "rapid-through-fixture",
                         (Body::Shank, _) => "shank",
@@ -126,6 +140,10 @@ fn sentence(m: &Meeting, doing: Doing, params: &MillingParams) -> (&'static str,
         Met::RapidThroughStock => (
             "rapid-through-stock",
             format!("a rapid goes {d:.3} mm deep through stock: lift first or cut at feed"),
+        ),
+        Met::ProbeTouch => (
+            "probe-touches",
+            format!("the probe goes {d:.3} mm into stock on a move that is no probe move: lift it first"),
         ),
         Met::AboveFlutes => (
             "cutting-above-flutes",

@@ -55,6 +55,9 @@ mod load;
 mod motion;
 mod params;
 mod picture;
+mod probing;
+#[cfg(test)]
+mod probing_tests;
 mod program;
 mod read;
 mod rotary;
@@ -72,11 +75,11 @@ mod turned;
 mod turning;
 mod words;
 
-pub use motion::{Motion, MotionKind, Plane, ReadFault, Reading};
+pub use motion::{Motion, MotionKind, Plane, ProbeCheck, ReadFault, Reading};
 pub use params::{MillingParamError, MillingParams, MillingToml};
 pub use read::{ReadContext, ReadError, read_motions, read_program};
 
-use carve::{Doing, Limits};
+use carve::Limits;
 use cutter::Cutter;
 use ends::Interest;
 use stock::{Lattice, Stock};
@@ -214,7 +217,7 @@ pub fn mill(
     };
     step(3, "lines across")?;
     let removing: Vec<u32> =
-        (0..asked.pieces.len() as u32).filter(|n| asked.pieces[*n as usize].doing != Doing::DogLeg).collect();
+        (0..asked.pieces.len() as u32).filter(|n| asked.pieces[*n as usize].doing.removes()).collect();
     let interest = match design {
         Some(design) => Interest::near(&lattice, design, params.line_end_reach_mm),
         None => Interest::milled(&stock),

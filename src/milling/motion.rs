@@ -7,6 +7,8 @@ pub enum MotionKind {
     Rapid,
     /// Straight, at feed.
     Feed,
+    /// Straight, at feed, until a probe touches; the end is where the move gives up.
+    Probe,
     /// Along an arc, clockwise seen from the positive third axis of its plane.
     ArcClockwise,
     /// Along an arc, counter-clockwise.
@@ -82,6 +84,21 @@ fn length(a: [f64; 3], b: [f64; 3]) -> f64 {
     (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }
 
+/// A condition on what a probe touched: beyond the limit the program ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProbeCheck {
+    /// Line of the condition, counted from 1.
+    pub line: u32,
+    /// 0, 1, 2: x, y, z.
+    pub axis: usize,
+    /// Probe moves by number among the motions; the same twice where one touch is judged alone.
+    pub touches: [u32; 2],
+    /// Where their middle should be, work mm.
+    pub nominal_mm: f64,
+    /// Most that it may be off, mm.
+    pub limit_mm: f64,
+}
+
 /// A fault of words, or one that ended the reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFault {
@@ -98,6 +115,8 @@ pub struct ReadFault {
 pub struct Reading {
     /// In order.
     pub motions: Vec<Motion>,
+    /// What is asked of probe moves.
+    pub probe_checks: Vec<ProbeCheck>,
     /// In the order met.
     pub faults: Vec<ReadFault>,
     /// Lines that hold words.

@@ -29,6 +29,7 @@ pub struct MillingToml {
     plunge_depth_mm_max: f64,
     arc_radius_error_mm_max: f64,
     path_blend_mm: f64,
+    probe_overtravel_mm: f64,
 }
 
 /// How finely to mill, and what counts as a fault. Valid by construction.
@@ -43,6 +44,7 @@ pub struct MillingParams {
     pub(super) plunge_depth_mm_max: f64,
     pub(super) arc_radius_error_mm_max: f64,
     pub(super) path_blend_mm: f64,
+    pub(super) probe_overtravel_mm: f64,
 }
 
 impl MillingParams {
@@ -77,6 +79,7 @@ impl TryFrom<MillingToml> for MillingParams {
                 0.2,
             )?,
             path_blend_mm: within("milling.path_blend_mm", t.path_blend_mm, 0.0001, 1.0)?,
+            probe_overtravel_mm: within("milling.probe_overtravel_mm", t.probe_overtravel_mm, 0.05, 5.0)?,
         })
     }
 }
@@ -92,6 +95,7 @@ impl From<MillingParams> for MillingToml {
             plunge_depth_mm_max: p.plunge_depth_mm_max,
             arc_radius_error_mm_max: p.arc_radius_error_mm_max,
             path_blend_mm: p.path_blend_mm,
+            probe_overtravel_mm: p.probe_overtravel_mm,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::arcs;
 use super::carve::{Doing, Piece};
 use super::cutter::Cutter;
-use super::motion::{Motion, MotionKind};
+use super::motion::{Motion, MotionKind, ProbeCheck};
 use super::params::MillingParams;
 use super::read::{ReadContext, read_program};
 use super::rotary::{Held, Table, norm};
@@ -16,7 +16,7 @@ use super::tilt::Tilts;
 use super::time::{Leg, time_s};
 use super::turning::{CUT_ERROR_MM, Joint, LOOK_ERROR_MM, Posed, Turning};
 use super::{MillingError, ProgramText};
-use crate::model::{Collision, Job, JobProgram, MachineTool, ToolMove};
+use crate::model::{Collision, Job, JobProgram, MachineTool, ToolKind, ToolMove};
 
 /// Chords of arcs stay this near to them, mm: 0.2 µm.
 const ARC_CHORD_MM: f64 = 0.0002;
@@ -51,6 +51,10 @@ pub(super) struct Asked {
     pub feeds: Vec<[f64; 2]>,
     /// By motion number: how many times a tool was changed before it.
     pub operations: Vec<u32>,
+    /// Conditions on probe moves, by program; their touches by motion number.
+    pub probe_checks: Vec<(u16, ProbeCheck)>,
+    /// By motion number: a probe move's way in its work frame.
+    pub probe_spans: BTreeMap<u32, [[f64; 3]; 2]>,
     pub faults: Vec<(u16, Collision)>,
     pub blocks: usize,
     pub time_s: Vec<f64>,
@@ -113,6 +117,7 @@ fn add_program(
         work_offset: Some(offset_tenths(entry)?),
         tools: Some(by_number.keys().copied().collect()),
         rotary: machine.rotary.clone(),
+        probes: Some(job.tool.iter().filter(|t| t.kind == ToolKind::Probe).map(|t| t.number).collect()),
         feed_mm_per_min_max: machine.feed_mm_per_min_max,
         spindle_rpm: [machine.spindle_rpm_min, machine.spindle_rpm_max],
         arc_radius_error_mm_max: params.arc_radius_error_mm_max,
@@ -131,6 +136,11 @@ fn add_program(
             },
         ));
     }
+    let first_motion = asked.places.len() as u32;
+    asked.probe_checks.extend(reading.probe_checks.iter().map(|c| {
+        let touches = c.touches.map(|m| first_motion + m);
+        (number, ProbeCheck { touches, ..*c })
+    }));
     let mut legs = Vec::with_capacity(reading.motions.len());
     let mut last_tool = None;
     // A program begins an operation of its own.
@@ -156,11 +166,17 @@ fn add_program(
         let at = Maker { m, motion, cutter: by_number.get(&m.tool).copied(), lattice };
         let mut stations = Vec::new();
         match m.kind {
-            MotionKind::Rapid | MotionKind::Feed => stations.push(m.end_mm),
+            MotionKind::Rapid | MotionKind::Feed | MotionKind::Probe => stations.push(m.end_mm),
             _ => arcs::chords(m, ARC_CHORD_MM, |p| stations.push(p)),
         }
         let rapid = m.kind == MotionKind::Rapid;
-        if m.turns() {
+        let probe = job.tool.iter().any(|t| t.number == m.tool && t.kind == ToolKind::Probe);
+        if m.turns() && probe {
+            let message = "the table turns while a probe is in the spindle: put it away first".to_owned();
+            let (program, kind) = (entry.file.clone(), "probe-turns".to_owned());
+            asked.faults.push((number, Collision { program, line: m.line, kind, depth_mm: 0.0, message }));
+            held = table.at(m.end_deg);
+        } else if m.turns() {
             asked.turns = true;
             held = table.at(m.end_deg);
             // Beyond its travel an axis turns nothing; that is told below.
@@ -171,14 +187,27 @@ fn add_program(
                 }
             }
         }
+        // Back from a touch: the way of the probe move once more.
+        let back = number_in_program.checked_sub(1).map(|k| &reading.motions[k]).is_some_and(|before| {
+            before.kind == MotionKind::Probe && before.from_mm == m.end_mm && before.end_mm == m.from_mm
+        });
+        let doing = match m.kind {
+            MotionKind::Probe => {
+                asked.probe_spans.insert(motion, [m.from_mm, m.end_mm]);
+                Doing::Probe
+            }
+            _ if probe => Doing::Carry,
+            MotionKind::Rapid => Doing::Rapid,
+            _ => Doing::Cut,
+        };
         let mut from = m.from_mm;
         let mut length = 0.0;
         let mut excess = (0.0f64, 0usize);
         let mut new_tool = last_tool.is_some_and(|t| t != m.tool);
         last_tool = Some(m.tool);
         for &to in &stations {
-            if !m.turns() {
-                at.add(asked, &held, from, to, if rapid { Doing::Rapid } else { Doing::Cut });
+            if !m.turns() && !back {
+                at.add(asked, &held, from, to, doing);
             }
             let turn_deg = std::array::from_fn(|a| m.end_deg[a] - m.from_deg[a]);
             legs.push(Leg { from, to, turn_deg, feed_mm_per_min: m.feed_mm_per_min, from_rest: new_tool });
@@ -272,7 +301,8 @@ impl Maker<'_> {
         };
         let span = Span { from: seen[0], to: seen[1] };
         asked.pieces.push(Piece { span, up, tilt, cutter, doing, motion: self.motion });
-        if doing != Doing::DogLeg {
+        // A probe makes nothing of the part.
+        if doing.removes() {
             asked.path.push(ToolMove {
                 program: asked.places[self.motion as usize].program,
                 line: self.m.line,

@@ -9,6 +9,7 @@ mod blocks;
 mod checks;
 mod cycles;
 mod klartext;
+mod probe;
 mod rotary;
 mod settings;
 mod siemens;
@@ -37,6 +38,8 @@ pub struct ReadContext {
     pub work_offset: Option<u32>,
     /// T numbers in the tool table; `None` when any will do.
     pub tools: Option<Vec<u32>>,
+    /// T numbers of touch probes; `None` where the text is to say.
+    pub probes: Option<Vec<u32>>,
     /// Largest feed, mm/min.
     pub feed_mm_per_min_max: f64,
     /// Rotary axes the machine has; words of others are refused.
@@ -57,6 +60,7 @@ impl ReadContext {
             work_zero_machine_mm: [0.0; 3],
             work_offset: None,
             tools: None,
+            probes: None,
             feed_mm_per_min_max: f64::INFINITY,
             rotary: Vec::new(),
             spindle_rpm: [0.0, f64::INFINITY],
@@ -80,7 +84,10 @@ pub fn read_program(text: &str, context: &ReadContext) -> Reading {
     let mut reader = Reader::new(context);
     match context.dialect {
         Dialect::Heidenhain => reader.run_klartext(text),
-        _ => reader.run_blocks(text),
+        _ => {
+            reader.know_probes(text);
+            reader.run_blocks(text);
+        }
     }
     reader.out
 }
@@ -145,6 +152,7 @@ struct Reader<'a> {
     cycle: Cycle,
     /// Siemens: the cycle called at every position.
     modal_call: Option<siemens::Hole>,
+    probing: probe::Probing,
     ended: bool,
     /// Lines that are a `%`, LinuxCNC.
     percents: u32,
@@ -178,6 +186,7 @@ impl<'a> Reader<'a> {
             tool: 0,
             cycle: Cycle::default(),
             modal_call: None,
+            probing: probe::Probing::default(),
             ended: false,
             percents: 0,
             repeating: Vec::new(),
@@ -241,6 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     fn push(&mut self, motion: Motion) {
+        self.after_probe(&motion);
         self.position = motion.end_mm;
         self.angles = motion.end_deg;
         self.out.motions.push(motion);

@@ -48,6 +48,9 @@ pub struct SurfaceInspection {
     pub samples: usize,
     /// Area left out as tab witnesses, mm².
     pub excluded_mm2: f64,
+    /// Area over the engraved marking, held against its groove and not against the smooth face, mm².
+    #[serde(default)]
+    pub marking_mm2: f64,
     /// On the design where no tab witness is near, samples and what was looked at between them. A spread that takes
     /// witnesses in ends just below the tolerance, since beyond it they are left out.
     #[serde(default)]

@@ -34,6 +34,22 @@ pub struct FixationSite {
     pub implant_screw_mm: Option<f64>,
 }
 
+/// A round groove, followed along strokes: the envelope of a ball whose middle stays `radius − depth` outside the face.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GrooveFacts {
+    /// Radius of its floor, mm.
+    pub radius_mm: f64,
+    /// Width where it meets the face, mm: 2·√(depth·(2·radius − depth)).
+    pub width_mm: f64,
+}
+
+impl GrooveFacts {
+    /// The groove of a floor of `radius_mm`, `depth_mm` deep, which must be less.
+    pub fn new(radius_mm: f64, depth_mm: f64) -> Self {
+        Self { radius_mm, width_mm: 2.0 * (depth_mm * (2.0 * radius_mm - depth_mm)).sqrt() }
+    }
+}
+
 /// What is engraved, as strokes on a face; the mesh is smooth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MarkingFacts {
@@ -45,8 +61,11 @@ pub struct MarkingFacts {
     pub arrow: String,
     /// Height of the letters, mm.
     pub letter_mm: f64,
-    /// Depth, mm.
+    /// Depth, square to the face, mm.
     pub depth_mm: f64,
+    /// The groove that the programs mill along the strokes; none where the marking is made otherwise.
+    #[serde(default)]
+    pub groove: Option<GrooveFacts>,
     /// Up in the text.
     pub up_lps: Dir<Patient>,
     /// The way the text runs, as somebody who looks at that face reads it.

@@ -98,6 +98,41 @@ pub struct Pin {
     pub diameter_mm: f64,
 }
 
+/// Bores in the frame, milled from both sides, by which a probe tells whether the blank lies where it lay before it was
+/// turned over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FlipCoupon {
+    /// Middles of the bores, part x and y, mm: two as far apart as the frame allows.
+    pub places_xy_mm: Vec<[f64; 2]>,
+    /// Setup that mills the bores which are probed.
+    pub bored_in: u32,
+    /// Setup that opens them from the other side and probes them before it does anything else.
+    pub probed_in: u32,
+    /// Diameter of the bores, mm.
+    pub bore_mm: f64,
+    /// Depth of the bores below the face that looks at the tool, mm.
+    pub bore_depth_mm: f64,
+    /// Diameter of their openings from the other side, mm.
+    pub opening_mm: f64,
+    /// Depth of the openings, mm.
+    pub opening_depth_mm: f64,
+    /// Work z, in the setup that probes, of what the frame lies on under the bores; none where it is not probed.
+    pub floor_z_mm: Option<f64>,
+    /// Deviation beyond which the program ends, µm.
+    pub limit_um: f64,
+    /// A probe move goes on so far beyond where the touch should be, mm.
+    pub past_mm: f64,
+    /// Feed of a probe move, mm/min.
+    pub feed_mm_per_min: f64,
+}
+
+impl FlipCoupon {
+    /// Name of the operation after which the setup probes.
+    pub const OPENING: &'static str = "flip coupon, openings";
+    /// Name of the operation that mills the bores.
+    pub const BORES: &'static str = "flip coupon, bores";
+}
+
 /// `part-N/plan.json`: how the part is made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -133,6 +168,9 @@ pub struct Plan {
     pub finish_skin_mm: f64,
     /// What is seen of the part along the axis it is milled on.
     pub visibility: Option<Visibility>,
+    /// What tells of the turn of the blank; none where none is planned.
+    #[serde(default)]
+    pub flip: Option<FlipCoupon>,
     /// What the inner side rests on while the outer side is finished.
     pub nest: Option<Box<Nest>>,
     /// Findings of planning.

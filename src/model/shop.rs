@@ -19,6 +19,8 @@ pub enum ToolKind {
     Drill,
     /// Chamfer mill.
     Chamfer,
+    /// Touch probe: a ball on a stem, which cuts nothing.
+    Probe,
 }
 
 /// A tool as measured and set.

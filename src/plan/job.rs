@@ -27,6 +27,7 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
     tool.dedup_by_key(|t| t.number);
     let chip_load = tool
         .iter()
+        .filter(|t| t.kind != ToolKind::Probe)
         .map(|t| ChipLoadLimit { tool: t.number, chip_load_max_mm: chip_load_max_mm(t, &plan.material) })
         .collect();
     Job {

@@ -8,7 +8,7 @@ use crate::geometry::bending::{Hanging, finishing_force_n};
 use crate::model::{Finding, Implant, MachineTool, Material, Plan, Severity, Shop};
 
 use super::params::{Order, PlanToml};
-use super::{PlanError, Shape, index, nest, setup, sites, tabs, tools};
+use super::{PlanError, Shape, coupon, index, nest, setup, sites, tabs, tools};
 
 /// What a plan is made from.
 pub(super) struct Layout<'a> {
@@ -111,7 +111,7 @@ impl<'a> Layout<'a> {
         let (implant, shape) = (self.implant, self.shape);
         let mut findings = Vec::new();
         let balls = tools::balls(self.shop, implant, shape, self.material, p, &mut findings)?;
-        let tools = tools::choose(self.shop, implant, &balls, p, &mut findings)?;
+        let mut tools = tools::choose(self.shop, implant, &balls, p, &mut findings)?;
         let tools::Balls { blank, stock, depths, .. } = balls;
         let force =
             |role: &str| finishing_force_n(self.material, &tools[role], p.finish_skin_mm, p.scallop_mm);
@@ -139,6 +139,7 @@ impl<'a> Layout<'a> {
         for f in fixtures.iter_mut().filter(|f| f.setups.contains(&outer.number)) {
             f.setups.extend(turned.iter().map(|s| s.number));
         }
+        let flip = coupon::place(&implant.body, &stock, &pins, (&setups, &mut tools), p, &mut findings);
         setups.extend(turned);
         findings.push(Finding::new(
             "held-on-tabs",
@@ -172,6 +173,7 @@ impl<'a> Layout<'a> {
             scallop_mm: p.scallop_mm,
             finish_skin_mm: p.finish_skin_mm,
             visibility: None,
+            flip,
             nest: None,
             findings,
         };

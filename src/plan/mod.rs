@@ -10,7 +10,8 @@
 //! Tabs sit at the outer end of the rim wall, as thick as material and force ask (`tabs`), off screws, text and brow (`sites`).
 //! Finishing balls are chosen by what they bend (`tools`), the order of work by what the plate bends (`layout`). Every facet is
 //! looked at along 2,000 directions (`visible`). Holes that stand aslant are drilled where the machine has rotary axes: the
-//! clamping of the outer side is turned, hole axis to spindle, in a program of its own per direction (`op21` …).
+//! clamping of the outer side is turned, hole axis to spindle, in a program of its own per direction (`op21` …). Two bores
+//! in the frame tell a probe how the blank was turned over (`coupon`).
 //!
 //! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here it does where
 //! the plate would bend too far on its tabs; `review` holds what comes out against its own limit.
@@ -24,6 +25,7 @@
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;
+mod coupon;
 mod cover;
 mod index;
 mod job;

@@ -240,6 +240,7 @@ impl Nesting<'_> {
             scallop_mm: p.scallop_mm,
             finish_skin_mm: p.finish_skin_mm,
             visibility: None,
+            flip: None,
             nest: None,
             findings: Vec::new(),
         };

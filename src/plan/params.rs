@@ -97,6 +97,24 @@ pub struct PlanToml {
     pub drill_tools: Vec<u32>,
     /// T numbers for the mouths of holes.
     pub chamfer_tools: Vec<u32>,
+    /// T numbers for the marking.
+    pub engrave_tools: Vec<u32>,
+    /// Bores in the frame by which the second side's setup probes how the blank was turned over.
+    pub flip_coupon: bool,
+    /// Deviation beyond which that program ends, µm.
+    pub flip_probe_um_max: f64,
+    /// Diameter of the bores from the first side, mm.
+    pub flip_bore_mm: f64,
+    /// Diameter of their openings from the second, mm.
+    pub flip_opening_mm: f64,
+    /// Least stock around an opening, mm.
+    pub flip_wall_mm: f64,
+    /// A probe move goes on so far beyond where the touch should be, mm.
+    pub flip_probe_past_mm: f64,
+    /// Feed of a probe move, mm/min.
+    pub flip_probe_mm_per_min: f64,
+    /// T numbers of touch probes.
+    pub probe_tools: Vec<u32>,
 }
 
 /// The `[plan]` table, valid.
@@ -152,6 +170,13 @@ impl TryFrom<PlanToml> for PlanParams {
             ("plate_bend_um_max", t.plate_bend_um_max, 0.1, 25.4),
             ("tab_screw_mm", t.tab_screw_mm, 0.0, 20.0),
             ("tab_marking_mm", t.tab_marking_mm, 0.0, 20.0),
+            ("flip_probe_um_max", t.flip_probe_um_max, 1.0, 100.0),
+            ("flip_bore_mm", t.flip_bore_mm, 4.0, 20.0),
+            // The step is seen from above, and the mill's orbit leaves no core.
+            ("flip_opening_mm", t.flip_opening_mm, t.flip_bore_mm + 1.0, 30.0),
+            ("flip_wall_mm", t.flip_wall_mm, 0.5, 10.0),
+            ("flip_probe_past_mm", t.flip_probe_past_mm, 0.1, 1.0),
+            ("flip_probe_mm_per_min", t.flip_probe_mm_per_min, 5.0, 300.0),
             ("nest_inset_mm", t.nest_inset_mm, 1.0, 20.0),
             ("nest_parallels_mm", t.nest_parallels_mm, 4.0, 60.0),
         ];

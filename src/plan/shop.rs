@@ -198,7 +198,9 @@ fn check_tool(t: &Tool) -> Result<(), PlanError> {
     ] {
         positive(FILE, place(key), v)?;
     }
-    if t.number == 0 || t.flutes == 0 {
+    // A touch probe has none.
+    let flutes = t.flutes > 0 || t.kind == ToolKind::Probe;
+    if t.number == 0 || !flutes {
         return Err(value(
             FILE,
             place("number, flutes"),
@@ -208,12 +210,13 @@ fn check_tool(t: &Tool) -> Result<(), PlanError> {
     }
     let r = t.corner_radius_mm;
     let corner_is_right = match t.kind {
-        ToolKind::Ball => (r - t.radius_mm()).abs() <= 1e-9,
+        ToolKind::Ball | ToolKind::Probe => (r - t.radius_mm()).abs() <= 1e-9,
         ToolKind::Bull => r > 0.0 && r < t.radius_mm(),
         ToolKind::Flat | ToolKind::Drill | ToolKind::Chamfer => r == 0.0,
     };
     if !corner_is_right {
-        let expected = "0 for flat, drill and chamfer, half the diameter for ball, between them for bull";
+        let expected =
+            "0 for flat, drill and chamfer, half the diameter for ball and probe, between them for bull";
         return Err(value(FILE, place("corner_radius_mm"), &r.to_string(), expected));
     }
     let pointed = matches!(t.kind, ToolKind::Drill | ToolKind::Chamfer);

@@ -291,6 +291,61 @@ fn a_ball_for_corners_is_planned_only_where_listed_and_smaller_than_the_rims() {
 }
 
 #[test]
+fn the_flip_coupon_lies_in_the_frame_clear_of_lane_and_pins_and_far_apart() {
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let mut toml = PlanToml::from(peek_params());
+    toml.flip_coupon = true;
+    let params = PlanParams::try_from(toml).unwrap();
+    let plan = plan_part(&part, &shipped_shop().unwrap(), &params).unwrap();
+    let p = params.get();
+    let coupon = plan.flip.as_ref().expect("a frame of 14 mm and more has room in its corners");
+    assert_eq!((coupon.bored_in, coupon.probed_in, coupon.places_xy_mm.len()), (10, 20, 2));
+    let (lo, hi) = (plan.stock.min_mm.mm, plan.stock.max_mm.mm);
+    let around = 0.5 * p.flip_opening_mm + p.flip_wall_mm;
+    let far = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+    for &xy in &coupon.places_xy_mm {
+        assert!((0..2).all(|a| xy[a] - lo[a] >= around - 1e-9 && hi[a] - xy[a] >= around - 1e-9), "{xy:?}");
+        // Every corner of the part's mesh keeps the lane and the opening off it.
+        let near = part.body.vertices.iter().map(|v| far([v[0], v[1]], xy)).fold(f64::INFINITY, f64::min);
+        assert!(near >= p.lane_mm + around, "{near}");
+        let pin = |q: &Pin| far(q.centre_xy_mm, xy) - 0.5 * q.diameter_mm;
+        assert!(plan.pins.iter().all(|q| pin(q) >= around - 1e-9));
+    }
+    // From corner to corner, less what keeps them inside.
+    let apart = far(coupon.places_xy_mm[0], coupon.places_xy_mm[1]);
+    assert!(apart > 0.85 * far([lo[0], lo[1]], [hi[0], hi[1]]), "{apart}");
+    let height = hi[2] - lo[2];
+    assert_eq!(coupon.floor_z_mm, Some(-height));
+    assert!(coupon.bore_depth_mm + coupon.opening_depth_mm > height, "they meet");
+    assert_eq!(plan.tools["probe"].kind, ToolKind::Probe);
+    assert!(plan.tools["probe"].stick_out_mm >= height + p.reach_margin_mm);
+    let job = job_of(&plan, &[]);
+    assert!(job.chip_load.iter().all(|l| l.tool != plan.tools["probe"].number), "a probe has no teeth");
+}
+
+#[test]
+fn without_room_or_without_the_wish_there_is_no_coupon_and_no_probe() {
+    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
+    let shop = shipped_shop().unwrap();
+    let planned = |change: fn(&mut PlanToml)| {
+        let mut toml = PlanToml::from(peek_params());
+        change(&mut toml);
+        plan_part(&part, &shop, &PlanParams::try_from(toml).unwrap()).unwrap()
+    };
+    let off = planned(|t| t.flip_coupon = false);
+    assert!(off.flip.is_none() && !off.tools.contains_key("probe"));
+    assert!(off.findings.iter().all(|f| f.id != "flip-coupon"));
+    // An opening that the D8 mill leaves a core in.
+    let wide = planned(|t| {
+        t.flip_coupon = true;
+        t.flip_opening_mm = 30.0;
+    });
+    assert!(wide.flip.is_none() && !wide.tools.contains_key("probe"));
+    let said = wide.findings.iter().find(|f| f.id == "flip-coupon").expect("it is told");
+    assert!(said.severity == Severity::Change && said.message.contains("30"), "{said:?}");
+}
+
+#[test]
 fn a_part_too_large_for_every_blank_is_refused_with_both_sizes() {
     let part = dome_plate(90.0, 80.0, 120.0, 4.0, "peek");
     let message = plan_part(&part, &shipped_shop().unwrap(), &peek_params()).unwrap_err().to_string();
@@ -476,6 +531,7 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
         arrow: "cranial".into(),
         letter_mm: 3.0,
         depth_mm: 0.15,
+        groove: None,
         up_lps: Dir::new([0.0, 1.0, 0.0]),
         right_lps: Dir::new([1.0, 0.0, 0.0]),
         strokes_lps_mm: vec![stroke.clone()],

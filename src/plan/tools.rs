@@ -29,6 +29,9 @@ pub(super) struct Depths {
     rim_mm: f64,
     drill_mm: f64,
     mouth_mm: f64,
+    engrave_mm: f64,
+    /// To the face under the blank.
+    through_mm: f64,
     /// Of tilted holes: along their own axes, so that the holder stays above the frame.
     tilted_mm: f64,
 }
@@ -73,6 +76,8 @@ impl Depths {
             (top - outer).max(inner - bottom) + h.diameter_mm
         });
         Self {
+            engrave_mm: engrave_mm(stock, implant),
+            through_mm: top - bottom,
             mouth_mm: mouth.fold(0.0, f64::max),
             rough_mm: lane.max(bowl).max(outer),
             finish_mm: bowl.max(outer),
@@ -81,6 +86,17 @@ impl Depths {
             tilted_mm,
         }
     }
+}
+
+/// How deep the deepest stroke of the marking lies below the face of the blank that looks the same way, mm.
+fn engrave_mm(stock: &BoxPart, implant: &Implant) -> f64 {
+    let Some(marking) = implant.facts.marking.as_ref().filter(|m| m.groove.is_some()) else { return 0.0 };
+    let strokes = marking.strokes_lps_mm.iter().flatten();
+    let below = strokes.map(|&p| {
+        let z = implant.part_from_patient.apply(p).mm[2];
+        if marking.face == "outer" { stock.max_mm.mm[2] - z } else { z - stock.min_mm.mm[2] }
+    });
+    below.fold(0.0, f64::max) + marking.depth_mm
 }
 
 fn listed<'a>(
@@ -316,6 +332,36 @@ pub(super) fn choose(
             .fold(0.0, f64::max);
         let role = if done.len() == 1 { "drill".to_string() } else { format!("drill-{}", done.len()) };
         tools.insert(role.clone(), first_that_reaches(&role, &right, depth_mm, p, findings).clone());
+    }
+    let groove = implant.facts.marking.as_ref().and_then(|m| m.groove);
+    if let Some(groove) = groove {
+        let balls = listed(shop, "plan.engrave_tools", &p.engrave_tools, &[ToolKind::Ball])?;
+        // Half a micrometre: the groove has the ball's own radius.
+        let right: Vec<&Tool> =
+            balls.into_iter().filter(|t| (t.radius_mm() - groove.radius_mm).abs() <= 0.0005).collect();
+        if right.is_empty() {
+            return Err(PlanError::Param {
+                key: "plan.engrave_tools".into(),
+                found: format!("no ball of radius {} mm", groove.radius_mm),
+                expected:
+                    "at least one of implant.marking_groove_radius_mm, or implant.marking_method = \"laser\""
+                        .into(),
+            });
+        }
+        let tool = first_that_reaches("engrave", &right, depths.engrave_mm, p, findings).clone();
+        tools.insert("engrave".into(), tool);
+    }
+    if p.flip_coupon {
+        let probes = listed(shop, "plan.probe_tools", &p.probe_tools, &[ToolKind::Probe])?;
+        if probes.is_empty() {
+            return Err(PlanError::Param {
+                key: "plan.probe_tools".into(),
+                found: "empty".into(),
+                expected: "at least one touch probe, or plan.flip_coupon = false".into(),
+            });
+        }
+        let tool = first_that_reaches("probe", &probes, depths.through_mm, p, findings).clone();
+        tools.insert("probe".into(), tool);
     }
     let sunk = |h: &Hole| h.mouths.is_some() || h.countersink.is_some();
     if implant.holes.iter().any(sunk) {

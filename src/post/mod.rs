@@ -9,6 +9,9 @@
 //! A rapid that goes up goes up first, one that goes down goes down last: no rapid cuts a corner. Path control is exact
 //! path or exact stop, what the judge simulates is what is run; Heidenhain has neither and is held within 5 µm.
 //!
+//! A flip coupon is probed where the control's words are known to the judge (LinuxCNC); on the others the program waits and
+//! says what is to be measured (`coupon`).
+//!
 //! **Guarantees** Every printed number reads back within half its last digit of the number meant (a partial helix of
 //! Heidenhain's: within 0.2 µm; x and y are said again after it); nothing is printed that is not finite, beyond the machine's
 //! travels, feeds or speeds; until the design is approved each program begins with `DRAFT` and a stop. Same input, same
@@ -19,6 +22,7 @@
 //! LinuxCNC's own interpreter has read these programs; the others' words are from their makers' manuals.
 
 mod arc;
+mod coupon;
 mod dialect;
 mod number;
 mod params;

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Dialect, Move, Operation, Part, Plan, Pose, Program, RotaryLetter, Setup, Tool, ToolKind, Work,
+    Dialect, FlipCoupon, Move, Operation, Part, Plan, Pose, Program, RotaryLetter, Setup, Tool, ToolKind,
+    Work,
 };
 
 use super::PostError;
@@ -50,6 +51,9 @@ pub fn write_programs(
             w.header(&own, title, approved)?;
             for operation in own {
                 w.operation(operation)?;
+                if operation.name == FlipCoupon::OPENING {
+                    w.probe_coupon()?;
+                }
             }
             w.finish()?;
             let file = w.control.file(setup.number);
@@ -71,6 +75,7 @@ pub(super) fn tool_words(t: &Tool) -> String {
         ToolKind::Bull => "bull-nose end mill",
         ToolKind::Drill => "drill",
         ToolKind::Chamfer => "chamfer mill",
+        ToolKind::Probe => "touch probe",
     };
     format!(
         "T{} {kind} D{} R{} flutes {} stick-out {}",
@@ -78,25 +83,25 @@ pub(super) fn tool_words(t: &Tool) -> String {
     )
 }
 
-struct Writer<'a> {
-    setup: &'a Setup,
-    plan: &'a Plan,
+pub(super) struct Writer<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) plan: &'a Plan,
     dialect: Dialect,
-    control: &'static dyn Wording,
-    page: Page,
+    pub(super) control: &'static dyn Wording,
+    pub(super) page: Page,
     /// Where the tool is, as printed; unknown before the first motion and after a tool change.
-    at: [Option<Word>; 3],
+    pub(super) at: [Option<Word>; 3],
     /// The control may not be exactly there in x and y: say them again.
     drifted: bool,
     /// Where the last cut or rapid was meant to end in x and y, before rounding, mm.
     meant_xy_mm: [f64; 2],
-    tool: Option<u32>,
-    speed: Option<i64>,
-    coolant: String,
+    pub(super) tool: Option<u32>,
+    pub(super) speed: Option<i64>,
+    pub(super) coolant: String,
     /// The table has been turned to the setup's angles.
     indexed: bool,
     /// Operation and move being written, for messages.
-    operation: String,
+    pub(super) operation: String,
     number: usize,
 }
 
@@ -161,6 +166,9 @@ impl<'a> Writer<'a> {
         lines.push("units: mm, mm/min, 1/min".into());
         let tools = tools_by_number(plan);
         let mut used: Vec<u32> = own.iter().map(|o| o.tool).collect();
+        if own.iter().any(|o| o.name == FlipCoupon::OPENING) && self.control.probes() {
+            used.extend(plan.tools.get("probe").map(|t| t.number));
+        }
         used.sort_unstable();
         used.dedup();
         for n in used {
@@ -230,11 +238,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn clearance(&self) -> Result<Word, PostError> {
+    pub(super) fn clearance(&self) -> Result<Word, PostError> {
         self.word("z", self.setup.clearance_z_mm)
     }
 
-    fn word(&self, what: &'static str, v: f64) -> Result<Word, PostError> {
+    pub(super) fn word(&self, what: &'static str, v: f64) -> Result<Word, PostError> {
         Word::of_mm(v, self.control.decimals()).ok_or_else(|| PostError::NotFinite {
             operation: self.operation.clone(),
             number: self.number,
@@ -316,7 +324,7 @@ impl<'a> Writer<'a> {
     }
 
     /// To the clearance height, unless already there or above.
-    fn rise_to(&mut self, clearance: Word) {
+    pub(super) fn rise_to(&mut self, clearance: Word) {
         self.end_cycle();
         if self.at[2].is_none_or(|z| z < clearance) {
             self.motion([None, None, Some(clearance)], None);
@@ -360,7 +368,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Rounded as printed, and within the machine's travels.
-    fn place(&self, p: [f64; 3]) -> Result<[Word; 3], PostError> {
+    pub(super) fn place(&self, p: [f64; 3]) -> Result<[Word; 3], PostError> {
         let mut out = [self.word("x", 0.0)?; 3];
         for (a, (axis, what)) in [('x', "x"), ('y', "y"), ('z', "z")].into_iter().enumerate() {
             out[a] = self.word(what, p[a])?;
@@ -384,7 +392,7 @@ impl<'a> Writer<'a> {
     }
 
     /// One straight block: the axes that change; nothing when none does. A rapid without a feed.
-    fn motion(&mut self, to: [Option<Word>; 3], feed: Option<f64>) {
+    pub(super) fn motion(&mut self, to: [Option<Word>; 3], feed: Option<f64>) {
         let again = self.drifted && to[0].is_some() && to[1].is_some();
         let mut axes = Vec::with_capacity(3);
         for (a, letter) in ['X', 'Y', 'Z'].into_iter().enumerate() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use minijinja::{Environment, Value, context};
 
 use crate::geometry::outline::outline_xy;
-use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, Work};
+use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, SetupTask, Work};
 
 use super::PostError;
 use super::dialect::wording;
@@ -68,7 +68,7 @@ pub fn setup_sheet_html(
     let standard = &plan.material.implant_standard;
     let pin = |k: usize| plan.pins.get(k).map_or(0.0, |p| p.diameter_mm);
     let zero = format!(
-        "both setups: axis of the D{} pin, top face of the blank; machine X{:.3} Y{:.3} Z{:.3}",
+        "every setup: axis of the D{} pin, top face of the blank; machine X{:.3} Y{:.3} Z{:.3}",
         pin(0),
         plan.setups.first().map_or(f64::NAN, |s| s.work_zero_machine_mm[0]),
         plan.setups.first().map_or(f64::NAN, |s| s.work_zero_machine_mm[1]),
@@ -93,7 +93,9 @@ pub fn setup_sheet_html(
             times => operation_times(plan, operations, programs),
             pins => pin_words(plan),
             clamps => clamp_words(plan),
-            probes => PROBE_LIMITS,
+            probes => probe_limits(plan),
+            nest => nest_words(plan),
+            coupon => coupon_words(plan, dialect),
             dialect => dialect.map_or("none", Dialect::name),
             tab_count => plan.tabs.len(),
             material => plan.material.name.clone(),
@@ -109,21 +111,89 @@ pub fn setup_sheet_html(
         .map_err(|e| PostError::Sheet(e.to_string()))
 }
 
+/// Numbers of the setups that finish the first and the second side.
+fn finished_in(plan: &Plan) -> [u32; 2] {
+    let mut of = plan.setups.iter().filter(|s| s.task != SetupTask::Rough && !s.is_indexed());
+    let mut next = || of.next().map_or(0, |s| s.number);
+    [next(), next()]
+}
+
 /// What is probed or measured at the machine, and what stops the job.
-const PROBE_LIMITS: [[&str; 2]; 7] = [
-    ["blank, temperature before op10", "20 ± 1 °C"],
-    ["D of the finishing balls against the list", "0.005 mm"],
-    ["runout at the tip", "0.005 mm"],
-    ["work zero and pins before op20 against op10", "0.020 mm"],
-    ["bone side at three places after op10", "design ± 0.025 mm"],
-    ["bow after unclamping op10, over the length", "0.025 mm"],
-    ["outer side at three places after op20", "design ± 0.025 mm"],
-];
+fn probe_limits(plan: &Plan) -> Vec<[String; 2]> {
+    let [first, second] = finished_in(plan);
+    let mut rows = vec![
+        ["blank, temperature before op10".into(), "20 ± 1 °C".into()],
+        ["D of the finishing balls against the list".into(), "0.005 mm".into()],
+        ["runout at the tip".into(), "0.005 mm".into()],
+    ];
+    rows.extend(
+        plan.setups
+            .iter()
+            .skip(1)
+            .filter(|s| s.clamping == s.number)
+            .map(|s| [format!("work zero and pins before op{} against op10", s.number), "0.020 mm".into()]),
+    );
+    if let Some(c) = &plan.flip {
+        let limit = format!("{:.3} mm", 0.001 * c.limit_um);
+        for k in 0..c.places_xy_mm.len() {
+            rows.push([
+                format!("flip coupon in op{}: middle of bore {} in x and y", c.probed_in, k + 1),
+                limit.clone(),
+            ]);
+        }
+        if let Some(z) = c.floor_z_mm {
+            rows.push([
+                format!("flip coupon in op{}: plate through both bores at Z{z:.3}", c.probed_in),
+                limit,
+            ]);
+        }
+    }
+    rows.extend([
+        [format!("bone side at three places after op{first}"), "design ± 0.025 mm".into()],
+        [format!("bow after unclamping op{first}, over the length"), "0.025 mm".into()],
+        [format!("outer side at three places after op{second}"), "design ± 0.025 mm".into()],
+    ]);
+    let marking = plan.tools.contains_key("engrave");
+    rows.extend(marking.then(|| ["depth of the engraved marking".into(), "nominal ± 0.025 mm".into()]));
+    rows
+}
+
+fn nest_words(plan: &Plan) -> String {
+    match &plan.nest {
+        None => {
+            "none: the part stays on its tabs in the frame through both setups; nothing supports it from below in op20".into()
+        }
+        Some(n) => format!(
+            "{} block, milled in place by op{}, {:.1} mm inside the outline, seat {:.0} mm²: the bone side rests on it in op{}, the \
+             frame on parallels beside it",
+            n.plan.material.name,
+            n.plan.setups.first().map_or(0, |s| s.number),
+            n.inset_mm,
+            n.seat_mm2,
+            n.carries
+        ),
+    }
+}
+
+fn coupon_words(plan: &Plan, dialect: Option<Dialect>) -> String {
+    let Some(c) = &plan.flip else {
+        return "none: probe pins and top face by hand before the second side".into();
+    };
+    let how = if dialect.is_some_and(|d| wording(d).probes()) {
+        format!("the program probes them and ends beyond {} µm", c.limit_um)
+    } else {
+        format!("the program waits for them to be measured; beyond {} µm do not go on", c.limit_um)
+    };
+    format!(
+        "bores D{}, {:.2} mm deep, milled in op{}; opened D{}, {:.2} mm deep, in op{} before anything else: {how}; as drawn",
+        c.bore_mm, c.bore_depth_mm, c.bored_in, c.opening_mm, c.opening_depth_mm, c.probed_in
+    )
+}
 
 fn pin_words(plan: &Plan) -> String {
     let words: Vec<String> = plan.pins.iter().map(|p| format!("D{}", p.diameter_mm)).collect();
     format!(
-        "{}: of unlike diameters, on the line about which the blank is turned over; the same pins hold it in both setups",
+        "{}: of unlike diameters, on the line about which the blank is turned over; the same pins hold it in every setup",
         words.join(" and ")
     )
 }
@@ -184,7 +254,8 @@ fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) 
 
 fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
     let dry = plan.material.coolant == "dry";
-    vec![
+    let [finished, last] = finished_in(plan);
+    let mut holds = vec![
         format!(
             "Before op10: {} blank at 20 ± 1 °C; drill and ream the frame D{first} and D{second} as drawn; mark the blank's top \
              face and its D{first} end; seat on the pins; set the side clamps below the top face; probe the top face and the \
@@ -194,14 +265,46 @@ fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
         "Before op10: dedicated tools only; measure every tool's length and diameter; diameter of the finishing balls within \
          0.005 mm of the list, or stop."
             .into(),
-        "After op10: measure the bone side at three places; unclamp, let it rest (PEEK: 24 h), look for bow.".into(),
+    ];
+    let mut before: Option<&Setup> = None;
+    for s in plan.setups.iter().filter(|s| s.clamping == s.number) {
+        if let Some(b) = before {
+            holds.push(format!(
+                "Before op{}: turn the blank over about the line through the pins; the side milled in op{} must be below; the \
+                 D{first} end stays where it was. Probe pins and top face: beyond 0.020 mm from op10, stop.",
+                s.number, b.number
+            ));
+        }
+        if let Some(nest) = plan.nest.as_ref().filter(|n| n.carries == s.number) {
+            holds.push(format!(
+                "Before op{}: the nest stays bolted where op{} milled it; chips off its seat and off the bone side; lay the frame \
+                 on its parallels without force.",
+                s.number,
+                nest.plan.setups.first().map_or(0, |n| n.number)
+            ));
+        }
+        if let Some(c) = plan.flip.as_ref().filter(|c| c.probed_in == s.number) {
+            holds.push(format!(
+                "In op{}: the flip coupon is opened first, then probed: where the program ends or what is measured lies beyond \
+                 {} µm, seat the blank anew and begin op{} again. In height: set the zero from the plate under the blank, not from \
+                 its top face.",
+                s.number, c.limit_um, s.number
+            ));
+        }
+        if s.task == SetupTask::Rough {
+            holds.push(format!("After op{}: unclamp and let it rest (PEEK: 24 h).", s.number));
+        } else if s.number == finished {
+            holds.push(format!(
+                "After op{finished}: measure the bone side at three places; unclamp, let it rest (PEEK: 24 h), look for bow."
+            ));
+        }
+        before = Some(s);
+    }
+    holds.extend([
         format!(
-            "Before op20: turn the blank over about the line through the pins; the milled side must be below; the D{first} end \
-             stays where it was. Probe pins and top face: beyond 0.020 mm from op10, stop."
+            "After op{last}: measure on the machine before unclamping; a part out of tolerance stays in its frame for the \
+             non-conformance record."
         ),
-        "After op20: measure on the machine before unclamping; a part out of tolerance stays in its frame for the \
-         non-conformance record."
-            .into(),
         "Cutting free: saw the tabs 0.5 mm from the rim, dress the stubs by hand to the wall, never above the outer edge; look at \
          the rim under magnification."
             .into(),
@@ -209,7 +312,8 @@ fn hold_points(plan: &Plan, first: f64, second: f64) -> Vec<String> {
          drawing's, nothing taken off the faces or the rim's wall."
             .into(),
         "Weigh after cleaning and drying: outside the range above, stop.".into(),
-    ]
+    ]);
+    holds
 }
 
 fn limits(setup: &Setup, operations: &[Operation]) -> Vec<Value> {
@@ -339,6 +443,29 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
             c[0],
             0.0 - c[1]
         );
+    }
+    if let Some(c) = &plan.flip {
+        for (k, &[x, y]) in c.places_xy_mm.iter().enumerate() {
+            let p = at(x, y);
+            for (diameter, milled_in) in [(c.bore_mm, c.bored_in), (c.opening_mm, c.probed_in)] {
+                // What this setup does not mill is dashed.
+                let dash = if setup.number == milled_in { "" } else { r#" stroke-dasharray="1.5 1""# };
+                let _ = write!(
+                    s,
+                    r##"<circle cx="{:.2}" cy="{:.2}" r="{:.2}" fill="none" stroke="#2e7d32" stroke-width=".5"{dash}/>"##,
+                    p[0],
+                    p[1],
+                    0.5 * diameter
+                );
+            }
+            let _ = write!(
+                s,
+                r##"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1" font-size="3" fill="#2e7d32">bore {}</text>"##,
+                p[0],
+                p[1],
+                k + 1
+            );
+        }
     }
     // The work zero and its axes.
     s += r##"<g stroke="#b3261e" stroke-width=".7" fill="#b3261e"><path d="M0 0H14M0 0V-14" fill="none"/><text x="15" y="1.4" stroke="none">X</text><text x="-1.4" y="-15" stroke="none">Y</text></g>"##;

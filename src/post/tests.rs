@@ -103,6 +103,7 @@ fn plan(coolant: &str) -> Plan {
         scallop_mm: 0.008,
         finish_skin_mm: 0.26,
         visibility: None,
+        flip: None,
         nest: None,
         findings: Vec::new(),
     }

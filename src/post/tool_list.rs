@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Dialect, Operation, Plan, Program, Tool};
 
+use super::dialect::wording;
 use super::program::{tool_words, tools_by_number};
 
 /// One tool of the list.
@@ -33,6 +34,13 @@ pub struct ToolList {
     pub linuxcnc_tool_table: String,
 }
 
+/// True where the program probes with this tool.
+fn probes(plan: &Plan, program: &Program, number: u32) -> bool {
+    plan.flip.as_ref().is_some_and(|c| c.probed_in == program.setup)
+        && plan.tools.get("probe").is_some_and(|t| t.number == number)
+        && wording(program.dialect).probes()
+}
+
 /// The tools that the operations use, and the programs that use them.
 pub fn tool_list(plan: &Plan, operations: &[Operation], programs: &[Program]) -> ToolList {
     let mut tools = Vec::new();
@@ -40,7 +48,9 @@ pub fn tool_list(plan: &Plan, operations: &[Operation], programs: &[Program]) ->
     for (number, tool) in tools_by_number(plan) {
         let users: Vec<String> = programs
             .iter()
-            .filter(|p| operations.iter().any(|o| o.setup == p.setup && o.tool == number))
+            .filter(|p| {
+                operations.iter().any(|o| o.setup == p.setup && o.tool == number) || probes(plan, p, number)
+            })
             .map(|p| p.file.clone())
             .collect();
         if users.is_empty() {

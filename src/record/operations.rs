@@ -203,6 +203,7 @@ pub fn tool_text(t: &Tool) -> String {
         ToolKind::Bull => "bull-nose end mill",
         ToolKind::Drill => "drill",
         ToolKind::Chamfer => "chamfer mill",
+        ToolKind::Probe => "touch probe",
     };
     format!("T{} {kind} Ø{} mm", t.number, t.diameter_mm)
 }

@@ -33,6 +33,19 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
             "finish" | "rough" | "rest" => outer(t).max(rim_high - stock_lo[2]),
             // It goes no deeper than its holder may.
             "pencil" => 0.0,
+            "probe" => stock_hi[2] - stock_lo[2],
+            "engrave" => implant
+                .facts
+                .marking
+                .iter()
+                .flat_map(|m| {
+                    let z = |p| implant.part_from_patient.apply(p).mm[2];
+                    let outer = m.face == "outer";
+                    m.strokes_lps_mm.iter().flatten().map(move |&p| {
+                        m.depth_mm + if outer { stock_hi[2] - z(p) } else { z(p) - stock_lo[2] }
+                    })
+                })
+                .fold(0.0, f64::max),
             // From either side, a hole's diameter into it at most.
             "chamfer" => implant
                 .holes
@@ -56,7 +69,9 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
                 "mm",
             ));
         }
-        if t.shank_diameter_mm > t.diameter_mm + 1e-9 && depth_mm > t.flute_length_mm {
+        // The marking lies on the open face: its tool goes into no lane whose wall a shank could rub.
+        let in_a_lane = role != "engrave" && role != "probe";
+        if in_a_lane && t.shank_diameter_mm > t.diameter_mm + 1e-9 && depth_mm > t.flute_length_mm {
             let message = format!(
                 "T{} ({role}) has a shank of {:.2} mm above a cutter of {:.2} mm and works {depth_mm:.1} mm deep: the shank would \
                  rub the wall; take a necked tool",

@@ -186,6 +186,7 @@ fn plan(implant: &Implant) -> Plan {
         scallop_mm: 0.008,
         finish_skin_mm: 0.26,
         visibility: None,
+        flip: None,
         nest: None,
         findings: Vec::new(),
     }

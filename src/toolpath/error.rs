@@ -172,6 +172,21 @@ pub enum ToolpathError {
         /// `plan` or `design`.
         owner: &'static str,
     },
+    /// The marking lies where the tool cannot engrave it.
+    #[error(
+        "op{setup}: stroke {stroke} of the marking lies on a face that stands {slope_deg:.1} degrees off the level, limit \
+         {limit_deg:.1}; set implant.marking_method to \"laser\" or implant.marking_face to the other face"
+    )]
+    SteepMarking {
+        /// Counted from 1.
+        stroke: usize,
+        /// Setup number.
+        setup: u32,
+        /// Slope of the face, degrees.
+        slope_deg: f64,
+        /// Steepest that is engraved, degrees.
+        limit_deg: f64,
+    },
     /// The user asked to stop.
     #[error("stopped on request before all tool motions were made; run again to finish")]
     Stopped,

@@ -1,6 +1,6 @@
 //! The operations of one setup, in the order a machinist expects: rough, semi-finish, finish, holes.
 
-use crate::model::{Cutting, Hole, Implant, Move, Operation, Plan, Tool, Watch};
+use crate::model::{Cutting, FlipCoupon, Hole, Implant, Move, Operation, Plan, Setup, Tool, ToolKind, Watch};
 
 use super::cutter;
 use super::error::ToolpathError;
@@ -11,7 +11,7 @@ use super::rough::Roughing;
 use super::scene::Scene;
 use super::speeds::speeds;
 use super::stock::{Stock, standing};
-use super::{Roles, cone_of, drills, holes, mouths, sinks};
+use super::{Roles, cone_of, coupon, drills, engrave, holes, mouths, sinks, tool_of};
 
 /// The part's sound stock below the floor roughing clears for the rim ball, mm: it must not touch the lane's floor.
 const LANE_SPARE_MM: f64 = 0.3;
@@ -228,6 +228,33 @@ impl Maker<'_> {
             stay_mm: LIFT_S * feed_mm_per_s,
         };
         Ok(roughing.run(&mut cleared.stock).moves)
+    }
+
+    /// Mills the bores of the flip coupon, and their openings from the other side.
+    pub fn coupon_bores(&mut self, setups: &[&Setup], scenes: &[Scene]) {
+        let Some(coupon) = &self.plan.flip else { return };
+        let mill = self.tools.rough;
+        let cutting = &self.plan.material.finish;
+        let layer_mm = self.params.rough_layer_mm_max;
+        let each = [
+            (coupon.bored_in, FlipCoupon::BORES, (coupon.bore_mm, coupon.bore_depth_mm)),
+            (coupon.probed_in, FlipCoupon::OPENING, (coupon.opening_mm, coupon.opening_depth_mm)),
+        ];
+        for (number, name, size) in each {
+            if let Some((_, scene)) = setups.iter().zip(scenes).find(|(s, _)| s.number == number) {
+                let moves = coupon::bores(coupon, size, scene, mill, layer_mm, self.params);
+                self.add(name, scene, mill, (cutting, layer_mm), moves);
+            }
+        }
+    }
+
+    /// Engraves the marking, if this setup looks at it.
+    pub fn engrave(&mut self, scene: &Scene) -> Result<(), ToolpathError> {
+        let Some(marking) = engrave::mine(self.implant, scene) else { return Ok(()) };
+        let ball = tool_of(self.plan, "engrave", ToolKind::Ball, "engraves the marking", "a ball end mill")?;
+        let moves = engrave::strokes(self.implant, marking, scene, ball, self.params)?;
+        self.add("engraving", scene, ball, (&self.plan.material.finish, marking.depth_mm), moves);
+        Ok(())
     }
 }
 

@@ -18,7 +18,8 @@
 //! at half the spacing, by the rim's ball and, where the plan has one, by the smaller ball of the role `pencil` as deep
 //! as its holder stays above the blank. Upright holes are drilled from the
 //! first setup, tilted ones in the indexed setup that looks along them; each setup breaks the mouths it looks at
-//! (`mouths`) and cuts the countersinks (`sinks`).
+//! (`mouths`) and cuts the countersinks (`sinks`). A marking that is to be milled is the last thing done in the setup that
+//! looks at its face (`engrave`).
 //!
 //! **Different from the paper** Constant-scallop papers offset curves on the design; here the distance is marched on the
 //! surface of the tip, whose level lines are the path itself, and steeper than 60 degrees contours take over: a node of the
@@ -34,8 +35,10 @@
 //! bounded stroke opens it is cut at larger angles at the feed of entries.
 
 mod adapt;
+mod coupon;
 pub mod cutter;
 pub mod drop;
+mod engrave;
 mod entry;
 mod error;
 mod finish;
@@ -72,7 +75,7 @@ mod plate;
 #[cfg(test)]
 mod proof;
 
-use crate::model::{Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
+use crate::model::{FlipCoupon, Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
 
 pub use error::ToolpathError;
 use make::{Cleared, Maker};
@@ -131,8 +134,23 @@ pub fn make_operations(
     }
     let finishing: Vec<&Scene> =
         level.iter().zip(&scenes).filter(|(s, _)| s.task != SetupTask::Rough).map(|(_, s)| s).collect();
-    let mut out = maker.out;
+    let mut out = std::mem::take(&mut maker.out);
     let report = repair::repair(implant, plan, params, &finishing, &tools, &mut out)?;
+    // Last of its setup, when the face is finished and its holes have no burr to catch the small ball.
+    for scene in finishing {
+        maker.engrave(scene)?;
+    }
+    maker.coupon_bores(&level, &scenes);
+    for op in maker.out {
+        // Before anything of the second side is cut, its setup opens the coupon and probes.
+        if op.name == FlipCoupon::OPENING {
+            let before = out.iter().position(|o| o.setup == op.setup).unwrap_or(out.len());
+            out.insert(before, op);
+            continue;
+        }
+        let after = out.iter().rposition(|o| o.setup == op.setup).map_or(out.len(), |k| k + 1);
+        out.insert(after, op);
+    }
     watch.note(&report.line());
     watch.progress(total, total);
     Ok(out)

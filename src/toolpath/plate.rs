@@ -281,6 +281,7 @@ impl Form {
             scallop_mm: 0.008,
             finish_skin_mm: 0.26,
             visibility: None,
+            flip: None,
             nest: None,
             findings: vec![],
         }

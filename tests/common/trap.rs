@@ -261,6 +261,7 @@ fn faultless() -> Inspection {
         tolerance_mm: 0.0254,
         samples: 1,
         excluded_mm2: 0.0,
+        marking_mm2: 0.0,
         clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
         worst: Vec::new(),

@@ -156,6 +156,7 @@ pub fn first_refused(programs: &[ProgramText], job: &Job) -> Option<(String, u32
         let reading = read_program(
             text,
             &ReadContext {
+                probes: None,
                 dialect: entry.dialect,
                 start_mm: entry.work_zero_machine_mm.map(|z| -z),
                 work_zero_machine_mm: entry.work_zero_machine_mm,

@@ -4,18 +4,18 @@
 //! At the crown, where no direction of the face leads to it, the arrow points to the face of the patient and an `A`
 //! (anterior) stands beside it. The text lies where the plate is whole all round, as far from the rim as it can, and not
 //! on the outer face where that looks forward: a scar would show on the brow. Like holes it is analytic: strokes on the
-//! face, in `implant.json`; the mesh is smooth.
+//! face and the groove along them, in `implant.json`; the mesh is smooth.
 
 use nalgebra::Vector3;
 
 use crate::geometry::Bvh;
 use crate::geometry::distance::distance_to;
-use crate::model::{Dir, Finding, MarkingFacts, Part, Patient, Point, Pose, Severity};
+use crate::model::{Dir, Finding, GrooveFacts, MarkingFacts, Part, Patient, Point, Pose, Severity};
 
 use super::field::Fields;
 use super::holes::columns_of_plate;
 use super::letters::{SPACE, TALL, strokes, width};
-use super::params::{Face, ImplantToml};
+use super::params::{Face, ImplantToml, Method};
 
 /// Places are tried this far apart, mm.
 const STEP_MM: f64 = 1.0;
@@ -159,6 +159,8 @@ impl Marking {
             arrow: if self.cranial { "cranial" } else { "anterior" }.into(),
             letter_mm: self.letter_mm,
             depth_mm: t.marking_depth_mm,
+            groove: (t.marking_method == Method::Milled)
+                .then(|| GrooveFacts::new(t.marking_groove_radius_mm, t.marking_depth_mm)),
             up_lps: along(self.up),
             right_lps: along(self.right),
             strokes_lps_mm: self
@@ -276,19 +278,29 @@ impl Room {
     }
 }
 
-/// Says that somebody must engrave it, or that there is no room.
+/// Says how it is made, or that there is no room.
 pub(super) fn finding(marking: Option<&MarkingFacts>, t: &ImplantToml) -> Option<Finding> {
     if t.marking_face == Face::None {
         return None;
     }
     let text = match marking {
-        Some(m) => format!(
-            "marking `{}` is planned on the {} face, {:.2} mm deep; the programs do not engrave it: it is engraved \
-             from its strokes in implant.json or marked by laser",
-            m.lines.join(" / "),
-            m.face,
-            m.depth_mm
-        ),
+        Some(m) => {
+            let how = m.groove.map_or_else(
+                || "the programs do not engrave it: it is marked by laser from its strokes in implant.json".into(),
+                |g| {
+                    format!(
+                        "the programs mill it, a round groove {:.2} mm wide; its depth is the characteristic `marking`",
+                        g.width_mm
+                    )
+                },
+            );
+            format!(
+                "marking `{}` is planned on the {} face, {:.2} mm deep; {how}",
+                m.lines.join(" / "),
+                m.face,
+                m.depth_mm
+            )
+        }
         None => "the implant has no room for a marking: mark its pouch".into(),
     };
     Some(Finding::new("marking", Severity::Note, text))

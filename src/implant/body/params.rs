@@ -92,6 +92,16 @@ pub enum Face {
     None,
 }
 
+/// How the marking is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Method {
+    /// The programs mill a groove along its strokes.
+    Milled,
+    /// By laser, from its strokes: the programs leave the face smooth.
+    Laser,
+}
+
 impl Face {
     /// As written in files.
     pub(super) fn name(self) -> &'static str {
@@ -129,8 +139,10 @@ pub(super) struct ImplantToml {
     pub suture_pitch_mm: f64,
     pub suture_area_cm2_min: f64,
     pub marking_face: Face,
+    pub marking_method: Method,
     pub marking_letter_mm: f64,
     pub marking_depth_mm: f64,
+    pub marking_groove_radius_mm: f64,
     pub hole_rim_distance_mm: f64,
     pub hole_sinus_distance_mm: f64,
     pub tool_radius_mm_min: f64,
@@ -240,6 +252,8 @@ impl TryFrom<ImplantToml> for ImplantParams {
             // Below 1.5 mm nobody reads it; above 6 mm it fits on no implant.
             ("marking_letter_mm", t.marking_letter_mm, 1.5, 6.0),
             ("marking_depth_mm", t.marking_depth_mm, 0.05, 0.3),
+            // The groove is less deep than its radius, so that its walls stand open; broader than 1 mm letters run together.
+            ("marking_groove_radius_mm", t.marking_groove_radius_mm, t.marking_depth_mm + 0.05, 1.0),
             ("hole_rim_distance_mm", t.hole_rim_distance_mm, 1.0, 20.0),
             ("hole_sinus_distance_mm", t.hole_sinus_distance_mm, t.sinus_clearance_mm, 20.0),
             ("tool_radius_mm_min", t.tool_radius_mm_min, 0.25, 5.0),

@@ -124,7 +124,7 @@ fn measured() -> (Sweep, Vec<Place>, Job) {
     let sweep = Sweep::new(&touching_path(&part, |_| Some(0.0)), &job).unwrap();
     let samples = crate::inspect::samples::on_mesh(&part, 0.1);
     let near: Vec<_> = samples.iter().map(|s| sweep.nearest(s.p_mm, 3.0, None)).collect();
-    let places = crate::inspect::places::choose(&samples, &near, &Default::default(), &sweep);
+    let places = crate::inspect::places::choose(&samples, &near, &Default::default(), None, &sweep);
     let sum: f64 = places.iter().map(|p| p.area_mm2).sum();
     // Even places share the whole area; two setups of one tool add sixteen places each, of 0.01 mm² at most.
     let more = sum - part.area_mm2();

@@ -48,6 +48,9 @@ impl Reader<'_> {
 
     /// LinuxCNC: a second `%` ends the text, M2 and M30 end it too. False when the text has ended.
     fn plain_line(&mut self, line: &[u8], words: &mut Vec<Word>) -> Result<bool, WordError> {
+        if let Some(go) = self.probe_line(line, words)? {
+            return Ok(go);
+        }
         match read_words(line, words, true)? {
             LineKind::Percent => {
                 self.percents += 1;
@@ -128,6 +131,7 @@ impl Reader<'_> {
             self.selected = Some(t);
         }
         if b.m(M_TOOL).is_some() {
+            self.probing_done();
             self.change_tool()?;
         }
         if let Some(code) = b.m(M_SPINDLE) {
@@ -158,6 +162,9 @@ impl Reader<'_> {
         self.move_axes(b)?;
         if let Some(code) = b.m(M_STOP) {
             self.ended = code == 2 || code == 30;
+            if self.ended {
+                self.probing_done();
+            }
         }
         Ok(())
     }

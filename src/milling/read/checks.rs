@@ -13,7 +13,13 @@ impl Reader<'_> {
                 format!("motion before a tool is in the spindle: {change} comes first")
             });
         }
-        if cutting {
+        if self.holds_probe() {
+            if self.spindle != 5 {
+                self.motion_fault("probe-spindle", || {
+                    "a probe moves while the spindle turns: M5 comes first".into()
+                });
+            }
+        } else if cutting {
             if self.spindle == 5 || self.spindle_rpm == 0.0 {
                 self.motion_fault("spindle-off", || {
                     "a cut while the spindle stands: M3 with S comes first".into()

@@ -80,6 +80,22 @@ pub(super) struct Hole {
     pub feed_mm_per_min: f64,
 }
 
+/// What must hold of one or two touches.
+pub(super) struct Condition<'a> {
+    /// Parameters that hold them; the same twice for one touch.
+    pub touches: [u32; 2],
+    /// Where their middle should be.
+    pub nominal: Word,
+    /// Parameter for the deviation.
+    pub into: u32,
+    /// Label of the branch.
+    pub label: u32,
+    /// Most that it may be off, mm.
+    pub limit_mm: f64,
+    /// What the operator reads.
+    pub message: &'a str,
+}
+
 /// Puts what the machine shall do into the words of one control.
 pub(super) trait Wording {
     /// Digits after the point of a coordinate.
@@ -201,6 +217,20 @@ pub(super) trait Wording {
             page.motion = "";
         }
     }
+
+    /// True where touches are probed and judged in the program: [`Wording::probe`] and [`Wording::condition`].
+    fn probes(&self) -> bool {
+        false
+    }
+
+    /// A probe move along one axis; what it touched goes into a parameter.
+    fn probe(&self, _: &mut Page, _: (usize, Word), _feed: f64, _parameter: u32) {}
+
+    /// A move along one axis on which a touch stops the probe, where none is expected.
+    fn guarded(&self, _: &mut Page, _: (usize, Word), _feed: f64) {}
+
+    /// Ends the program with a message where the middle of the touches is off by more than the limit.
+    fn condition(&self, _: &mut Page, _: &Condition) {}
 
     /// The end, the spindle being off and away.
     fn end(&self, page: &mut Page, setup: u32);
