@@ -169,7 +169,10 @@ fn every_test_file_is_run() {
         if path.extension().is_some_and(|e| e == "rs") {
             let alone = manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
             let in_all = all.contains(&format!("\nmod {name};\n"));
-            assert!(alone != in_all, "tests/{name}.rs must be in tests/all.rs or in Cargo.toml, and not in both");
+            assert!(
+                alone != in_all,
+                "tests/{name}.rs must be in tests/all.rs or in Cargo.toml, and not in both"
+            );
         }
     }
 }
