@@ -12,8 +12,8 @@ use common::{osteomill, root, run};
 use osteomill::formats::stl;
 use osteomill::model::{Mesh, Part};
 
-/// Chords of a circle of 15 mm then lie within 0.15 µm of it.
-const SPOKES: usize = 720;
+/// Chords of a circle of 15 mm then lie within 1.3 µm of it.
+const SPOKES: usize = 240;
 
 /// Radius and height along the washer's outline, mm, counter-clockwise.
 const OUTLINE_MM: [[f64; 2]; 6] =
@@ -77,10 +77,10 @@ fn a_washer_cut_by_a_program_written_by_hand_is_accepted() {
     assert_eq!(code, 0, "{}", reasons(&said));
     let surface = &said["inspection"]["surface"];
     let most = surface["clear_of_tabs_mm"]["max"].as_f64().expect("a number");
-    // Inch words to 0.0001 in: the counterbore's floor stands 0.6 µm high.
-    assert!((0.0005..0.001).contains(&most), "{most}");
+    // Inch words to 0.0001 in: the counterbore's floor stands 0.6 µm high; chords of the design lie 1.3 µm within its circles.
+    assert!((0.0005..0.002).contains(&most), "{most}");
     let findings = said["inspection"]["findings"].as_array().expect("a list");
-    let blank = findings.iter().find(|f| f["code"] == "blank-face").expect("the sheet's faces are told");
+    let blank = findings.iter().find(|f| f["id"] == "blank-face").expect("the sheet's faces are told");
     // Both faces of the sheet, less what lies nearer to a wall than to the face: samples stand 0.1 mm apart.
     let faces_mm2 = PI * (15f64.powi(2) - 3f64.powi(2) + 15f64.powi(2) - 7f64.powi(2));
     let told = blank["measured"].as_f64().expect("a number");
