@@ -138,7 +138,7 @@ impl Groove {
     }
 
     /// Distance from the line of middles, where it is no more than the radius and a little.
-    fn from_line_mm(&self, p: &Vector3<f64>) -> Option<f64> {
+    fn off_line_mm(&self, p: &Vector3<f64>) -> Option<f64> {
         if (0..3).any(|a| !(self.lo[a]..=self.hi[a]).contains(&p[a])) {
             return None;
         }
@@ -160,7 +160,7 @@ impl Groove {
 
     /// How far below a place of the face the groove lies, to the nearest cutter that would make it, mm.
     fn below_mm(&self, p_mm: [f64; 3]) -> f64 {
-        self.from_line_mm(&p_mm.into()).map_or(0.0, |a| (self.radius_mm - a).max(0.0))
+        self.off_line_mm(&p_mm.into()).map_or(0.0, |a| (self.radius_mm - a).max(0.0))
     }
 
     /// Deviation of a place of the face from the groove, if that is over it; from the face otherwise.
@@ -175,7 +175,7 @@ impl Groove {
             return deviation_mm + below_mm;
         }
         // So deep that the line is out of sight: no groove is deeper than this.
-        self.from_line_mm(&p_mm.into()).map_or(deviation_mm + self.depth_mm, |a| self.radius_mm - a)
+        self.off_line_mm(&p_mm.into()).map_or(deviation_mm + self.depth_mm, |a| self.radius_mm - a)
     }
 
     /// Depth along the strokes, shallowest and deepest, mm.

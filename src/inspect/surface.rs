@@ -81,6 +81,7 @@ pub enum Beside {
 ///
 /// # Errors
 /// Numbers that are not finite, a path that does not belong to the job, or a wish to stop.
+#[allow(clippy::too_many_arguments)] // Each is a noun of its own; a struct of them would be made once and taken apart here.
 pub fn compare(
     design: &Mesh<Part>,
     tree: &Bvh<Part>,

@@ -441,7 +441,7 @@ fn turned_plate(bowl_mm: f64, wall: &[(f64, f64)]) -> Implant {
         Dir::new([1.0, 0.0, 0.0]),
         Dir::new([0.0, 1.0, 0.0]),
         Dir::new([0.0, 0.0, 1.0]),
-        Point::new(c.into()),
+        Point::new(c),
     ));
     assert!(mesh.is_closed_two_manifold());
     part.holes.clear();

@@ -195,13 +195,16 @@ fn gradients(plane: &Plane, z_mm: &[f64]) -> Vec<Option<[f64; 2]>> {
         .collect()
 }
 
+/// Nodes with their distance, mm.
+type Reached = Vec<(usize, f64)>;
+
 /// Nodes on either side of the region's border with their distance to it, by where it crosses the lattice's edges.
 fn border(
     plane: &Plane,
     z_mm: &[f64],
     region: &[bool],
     share: impl Fn(usize, usize) -> f64,
-) -> (Vec<(usize, f64)>, Vec<(usize, f64)>) {
+) -> (Reached, Reached) {
     // Per node the nearest crossing along x and along y.
     let mut along = vec![[f64::INFINITY; 2]; plane.len()];
     for a in (0..plane.len()).filter(|&a| region[a]) {
