@@ -13,13 +13,35 @@ use super::*;
 struct HeightMap {
     plane: Plane,
     z: Vec<f64>,
+    /// What an earlier setup has opened from the other side: nothing stands below it.
+    floor: Vec<f64>,
+    /// Of the blank.
+    top: f64,
 }
 
 impl HeightMap {
-    fn new(scene: &Scene, step: f64) -> Self {
+    fn new(scene: &Scene, step: f64, earlier: Option<&(HeightMap, Pose<Work, Part>)>) -> Self {
         let plane =
             Plane::over([scene.stock_lo[0], scene.stock_lo[1]], [scene.stock_hi[0], scene.stock_hi[1]], step);
-        Self { plane, z: vec![scene.stock_hi[2]; plane.len()] }
+        let mut floor = vec![f64::NEG_INFINITY; plane.len()];
+        if let Some((before, work_from_part)) = earlier {
+            let part_from_here = scene.work_from_part.inverse();
+            let here_from_before = |p| scene.work_from_part.apply_raw(work_from_part.inverse().apply_raw(p));
+            for at in 0..plane.len() {
+                let [x, y] = plane.xy(at);
+                let q = work_from_part.apply_raw(part_from_here.apply_raw([x, y, 0.0]));
+                // Lattices do not meet: the deepest of the nodes about it, so that a sliver of half a step is no stock.
+                let near = [-1.0, 0.0, 1.0].into_iter().flat_map(|a| [-1.0, 0.0, 1.0].map(|b| (a, b)));
+                let depths = near.filter_map(|(a, b)| {
+                    let node = before.plane.nearest(q[0] + a * step, q[1] + b * step)?;
+                    let opened = before.z[node] < before.top - 1e-9;
+                    opened.then(|| here_from_before([q[0], q[1], before.z[node]])[2])
+                });
+                floor[at] = depths.fold(f64::NEG_INFINITY, f64::max);
+            }
+        }
+        let top = scene.stock_hi[2];
+        Self { plane, z: vec![top; plane.len()], floor, top }
     }
 
     /// Volume taken, mm³, how deep the cutter stood in stock, and with what share of its disc.
@@ -40,7 +62,7 @@ impl HeightMap {
                 if rho > cutter.radius_mm {
                     continue;
                 }
-                let z = tip[2] + cutter.rise_mm(rho);
+                let z = (tip[2] + cutter.rise_mm(rho)).max(self.floor[at]);
                 all += 1;
                 if self.z[at] > z {
                     met += usize::from(self.z[at] > z + 0.05);
@@ -69,9 +91,10 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
     let params = params();
     let operations = make_operations(&implant, &plan, &params, &Silent).unwrap();
     let tree = Bvh::new(&implant.body);
+    let mut earlier: Option<(HeightMap, Pose<Work, Part>)> = None;
     for setup in &plan.setups {
         let scene = Scene::new(&implant, &plan, setup).unwrap();
-        let mut map = HeightMap::new(&scene, 0.25);
+        let mut map = HeightMap::new(&scene, 0.25, earlier.as_ref());
         let part_from_work = scene.work_from_part.inverse();
         for op in operations.iter().filter(|o| o.setup == setup.number) {
             let tool = plan.tools.values().find(|t| t.number == op.tool).unwrap();
@@ -168,5 +191,6 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                 assert!(widest <= 1.6 * asked, "{widest} mm wide at {where_widest:?}, {asked} asked");
             }
         }
+        earlier = Some((map, scene.work_from_part));
     }
 }

@@ -199,11 +199,26 @@ impl std::fmt::Display for Off {
     }
 }
 
+/// What was meant without motions of no more than an increment that the text leaves out: half an increment rounds up or
+/// down, so that either is right.
+fn as_said<'m>(meant: &'m [Meant], was: &[Motion], increment: f64) -> Vec<&'m Meant> {
+    let mut out: Vec<&Meant> = Vec::with_capacity(meant.len());
+    for m in meant {
+        let tiny = (0..3).all(|k| (m.end[k] - m.from[k]).abs() <= increment);
+        let said = |w: &Motion| (0..3).all(|k| (m.end[k] - w.end_mm[k]).abs() <= 0.5 * increment + 1e-9);
+        if !tiny || was.get(out.len()).is_none_or(said) {
+            out.push(m);
+        }
+    }
+    out
+}
+
 /// Holds what was read against what was meant: the same motions in the same order, every end within half an increment
 /// per axis.
 pub fn compare(meant: &[Meant], was: &[Motion], dialect: Dialect) -> Off {
     let (name, increment) = (dialect.name(), increment_mm(dialect));
     let mut off = Off::default();
+    let meant = as_said(meant, was, increment);
     for (n, (m, w)) in meant.iter().zip(was).enumerate() {
         let place = || format!("{name}, motion {n}, line {}: {m:?} {w:?}", w.line);
         assert_eq!((m.kind, m.tool, m.rpm), (w.kind, w.tool, w.spindle_rpm), "{}", place());

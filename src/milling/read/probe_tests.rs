@@ -32,7 +32,7 @@ fn a_probed_middle_is_read_with_what_it_must_be() {
     // With the tool table: T91 must be a probe there.
     let known = |probes: Vec<u32>| ReadContext { probes: Some(probes), ..ReadContext::open() };
     assert!(read_motions(&whole(), &known(vec![91])).is_ok());
-    assert_eq!(read_motions(&whole(), &known(vec![])).unwrap_err().kind, "spindle-off");
+    assert_eq!(read_motions(&whole(), &known(vec![])).unwrap_err().kind, "probe-tool");
 }
 
 #[test]
