@@ -117,6 +117,7 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
     // stands there on that axis until the axis is programmed again.
     const BEFORE_END_MM: f64 = 0.254;
     let mut behind = [0.0; 3];
+    let lines: Vec<&str> = text.lines().collect();
     for (n, (o, t)) in ours.iter().zip(&theirs).enumerate() {
         let moves: [f64; 3] = std::array::from_fn(|k| o.end_mm[k] - o.from_mm[k]);
         let stands: [f64; 3] =
@@ -138,7 +139,8 @@ fn compare(name: &str, text: &str, binary: &Path, dir: &Path) {
             t.deg
         );
         for k in (0..3).filter(|&k| moves[k] != 0.0) {
-            behind[k] = if o.kind == MotionKind::Probe { -moves[k].signum() * BEFORE_END_MM } else { 0.0 };
+            let searches = lines[o.line as usize - 1].contains("G38");
+            behind[k] = if searches { -moves[k].signum() * BEFORE_END_MM } else { 0.0 };
         }
         if what == "feed" {
             let unit = if far(o.from_mm, o.end_mm, 1.0) { t.unit } else { 1.0 };

@@ -59,6 +59,40 @@ fn on_triangle<F: Frame>(mesh: &Mesh<F>, t: usize, spacing_mm: f64) -> Vec<Sampl
     out
 }
 
+/// Faces that meet under more than this make an edge: cosine of 20°. Facets of a rounded edge meet under less.
+const EDGE_COSINE: f64 = 0.94;
+
+/// Places on the mesh's sharp edges, both ends and no more than `spacing_mm` apart. They stand for no area: a strip along an edge
+/// may be narrower than any spacing and is cut deepest on the edge itself, where no sample of a facet lies.
+pub fn on_edges<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64) -> Vec<Sample> {
+    let mut edges: Vec<(u32, u32, u32)> = mesh
+        .triangles
+        .iter()
+        .enumerate()
+        .flat_map(|(t, v)| (0..3).map(move |k| (v[k], v[(k + 1) % 3], t as u32)))
+        .map(|(a, b, t)| (a.min(b), a.max(b), t))
+        .collect();
+    edges.par_sort_unstable();
+    let mut out = Vec::new();
+    for pair in edges.windows(2).filter(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1)) {
+        let (a, b, triangle) = pair[0];
+        let normal = mesh.normal(triangle as usize);
+        if normal.dot(&mesh.normal(pair[1].2 as usize)) > EDGE_COSINE {
+            continue;
+        }
+        let (p, q) = (Vector3::from(mesh.vertices[a as usize]), Vector3::from(mesh.vertices[b as usize]));
+        let steps = ((q - p).norm() / spacing_mm).ceil().max(1.0) as usize;
+        out.extend((0..=steps).map(|k| Sample {
+            p_mm: (p + (q - p) * (k as f64 / steps as f64)).into(),
+            normal: normal.into(),
+            area_mm2: 0.0,
+            covers_mm: 0.0,
+            triangle,
+        }));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +114,20 @@ mod tests {
                 assert!(near <= covers_mm + 1e-12 && covers_mm <= 0.1);
             }
         }
+    }
+
+    #[test]
+    fn a_sharp_edge_has_samples_from_end_to_end_and_a_blunt_one_none() {
+        // Two faces over the edge from the first to the second corner, folded by 90° and by 11°.
+        let fold = |up: f64, aside: f64| {
+            let vertices = vec![[0.0; 3], [1.05, 0.0, 0.0], [0.5, 1.0, 0.0], [0.5, -aside, up]];
+            on_edges(&Mesh::<Part>::new(vertices, vec![[0, 1, 2], [1, 0, 3]]), 0.1)
+        };
+        let sharp = fold(-1.0, 0.0);
+        assert_eq!(sharp.len(), 12);
+        assert!(sharp.iter().enumerate().all(|(k, s)| (s.p_mm[0] - 1.05 * k as f64 / 11.0).abs() < 1e-12));
+        assert!(sharp.iter().all(|s| s.area_mm2 == 0.0 && s.p_mm[1] == 0.0));
+        assert!(fold(-0.2, 1.0).is_empty());
     }
 
     #[test]

@@ -103,7 +103,8 @@ pub fn compare(
     }
     let sweep = Sweep::new(&milled.path, job)?;
     watch.note("design to cutters");
-    let samples = samples::on_mesh(design, t.sample_mm);
+    let mut samples = samples::on_mesh(design, t.sample_mm);
+    samples.extend(samples::on_edges(design, t.sample_mm));
     let places: Vec<[f64; 3]> = samples.iter().map(|s| s.p_mm).collect();
     let blank = Blank::of(&job.stock);
     let near = blank.or_nearer(nearest_all(&sweep, &places), &places);
