@@ -54,6 +54,7 @@ mod sinus;
 mod sutures;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use nalgebra::Vector3;
 

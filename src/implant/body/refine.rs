@@ -13,6 +13,7 @@ use crate::model::{Mesh, Part};
 
 use super::field::Fields;
 use super::net::onto_body_from;
+use super::turned::turned;
 
 /// A chord this near to the body is the body, mm.
 const CHORD_MM: f64 = 0.004;
@@ -42,7 +43,7 @@ pub(super) fn refine(fields: &Fields, mesh: Mesh<Part>) -> Mesh<Part> {
         }
         (mesh, fresh) = divided(&mesh, &split);
     }
-    mesh
+    turned(fields, mesh)
 }
 
 /// The mesh with edges longer than `longest_mm` halved where `near` holds for their middle; the surface stays where it

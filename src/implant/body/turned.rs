@@ -1,0 +1,153 @@
+//! Notches of a wrong diagonal, closed.
+//!
+//! Two facets that share an edge fill a quadrilateral of four corners by one of its diagonals. Where the quadrilateral
+//! lies across a sharp edge of the body, the diagonal that crosses that edge cuts a notch into it, and no ball reaches the
+//! bottom of a notch: on a titanium plate 0.06 mm wide and 22 µm deep, with all four corners on the body. The other diagonal runs
+//! along the edge.
+
+use std::collections::HashSet;
+
+use nalgebra::Vector3;
+
+use crate::model::{Mesh, Part};
+
+use super::field::Fields;
+
+/// A valley this deep below the other diagonal is turned, mm: a ball of 1.5 mm over a chord of 0.2 mm leaves no more.
+const NOTCH_MM: f64 = 0.003;
+/// The other diagonal's middle lies nearer to the body by this, mm: the field's roughness.
+const NEARER_MM: f64 = 0.002;
+/// The diagonals cross at least so far from their ends, as a share of each: else a facet would be a sliver.
+const CROSSING_MIN: f64 = 0.05;
+/// New facets look this way at least (cosine against what they replace).
+const FACING_MIN: f64 = 0.5;
+/// Rounds: a facet is turned once in each.
+const ROUNDS: usize = 8;
+
+/// Two facets and the edge they share: `edge` from its lower corner, `across` the corners opposite.
+struct Quad {
+    facets: [usize; 2],
+    edge: [u32; 2],
+    across: [u32; 2],
+}
+
+/// The mesh with notches turned to the other diagonal, where that lies nearer to the body; its corners stay.
+pub(super) fn turned(fields: &Fields, mesh: Mesh<Part>) -> Mesh<Part> {
+    turned_to(mesh, |middle_mm| fields.body_at(middle_mm).abs())
+}
+
+/// `off_mm`: how far a place lies off the surface that is meant.
+fn turned_to(mut mesh: Mesh<Part>, off_mm: impl Fn([f64; 3]) -> f64) -> Mesh<Part> {
+    for _ in 0..ROUNDS {
+        let mut notches: Vec<(f64, Quad)> = quads(&mesh)
+            .into_iter()
+            .filter_map(|q| notch_mm(&mesh, &q).map(|deep| (deep, q)))
+            .filter(|(deep, q)| {
+                let off_mm = |[a, b]: [u32; 2]| {
+                    let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
+                    off_mm((0.5 * (at(a) + at(b))).into())
+                };
+                *deep >= NOTCH_MM && off_mm(q.across) + NEARER_MM < off_mm(q.edge)
+            })
+            .collect();
+        notches.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.edge.cmp(&b.1.edge)));
+        let mut edges: HashSet<[u32; 2]> =
+            mesh.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
+        let mut used = HashSet::new();
+        for (_, q) in notches {
+            if q.facets.iter().any(|f| used.contains(f)) || !edges.insert(ordered(q.across)) {
+                continue;
+            }
+            used.extend(q.facets);
+            let ([a, b], [c, d]) = (q.edge, q.across);
+            mesh.triangles[q.facets[0]] = [c, a, d];
+            mesh.triangles[q.facets[1]] = [d, b, c];
+        }
+        if used.is_empty() {
+            break;
+        }
+    }
+    mesh
+}
+
+fn ordered([a, b]: [u32; 2]) -> [u32; 2] {
+    [a.min(b), a.max(b)]
+}
+
+fn sides([a, b, c]: [u32; 3]) -> [[u32; 2]; 3] {
+    [[a, b], [b, c], [c, a]]
+}
+
+/// Every edge that two facets share. `edge` runs as the first facet has it, whose third corner is `across[0]`.
+fn quads(mesh: &Mesh<Part>) -> Vec<Quad> {
+    let mut halves: Vec<([u32; 2], bool, usize, u32)> = Vec::with_capacity(3 * mesh.triangles.len());
+    for (t, &[a, b, c]) in mesh.triangles.iter().enumerate() {
+        for ([from, to], across) in [([a, b], c), ([b, c], a), ([c, a], b)] {
+            halves.push((ordered([from, to]), from > to, t, across));
+        }
+    }
+    halves.sort_unstable();
+    let pairs = halves.windows(2).filter(|w| w[0].0 == w[1].0 && !w[0].1 && w[1].1);
+    pairs.map(|w| Quad { facets: [w[0].2, w[1].2], edge: w[0].0, across: [w[0].3, w[1].3] }).collect()
+}
+
+/// How far the edge lies below the other diagonal, mm; `None` where that one would fold the quadrilateral.
+fn notch_mm(mesh: &Mesh<Part>, quad: &Quad) -> Option<f64> {
+    let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
+    let ([a, b], [c, d]) = (quad.edge.map(at), quad.across.map(at));
+    let face =
+        |p: Vector3<f64>, q: Vector3<f64>, r: Vector3<f64>| (q - p).cross(&(r - p)).try_normalize(1e-12);
+    let up = (face(a, b, c)? + face(b, a, d)?).try_normalize(1e-9)?;
+    let (edge, other) = (b - a, d - c);
+    // Where the two cross, seen along `up`.
+    let across = edge.cross(&other).dot(&up);
+    if across.abs() < 1e-12 {
+        return None;
+    }
+    let s = (c - a).cross(&other).dot(&up) / across;
+    let t = (c - a).cross(&edge).dot(&up) / across;
+    let inside = |x: f64| (CROSSING_MIN..=1.0 - CROSSING_MIN).contains(&x);
+    let faces = [face(c, a, d)?, face(d, b, c)?];
+    (inside(s) && inside(t) && faces.iter().all(|n| n.dot(&up) >= FACING_MIN))
+        .then(|| (c + t * other - a - s * edge).dot(&up))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A roof with its ridge along x, each side of it two facets deep; the quadrilateral in the middle of the ridge is
+    /// filled along or across it.
+    fn roof(notched: bool) -> Mesh<Part> {
+        let corners = vec![
+            [-0.1, 0.0, 0.0],
+            [0.1, 0.0, 0.0],
+            [0.0, -0.1, -0.03],
+            [0.0, 0.1, -0.03],
+            [-0.2, -0.1, -0.03],
+            [0.2, -0.1, -0.03],
+        ];
+        let middle = if notched { [[0, 2, 3], [2, 1, 3]] } else { [[0, 2, 1], [1, 3, 0]] };
+        Mesh::new(corners, [middle.to_vec(), vec![[4, 2, 0], [2, 5, 1]]].concat())
+    }
+
+    #[test]
+    fn a_ridge_that_a_diagonal_crosses_is_made_whole() {
+        let notched = roof(true);
+        // What is meant is the roof, its ridge at z = 0.
+        let whole = turned_to(notched.clone(), |p| (p[2] + 0.3 * p[1].abs()).abs());
+        assert_eq!(whole.vertices, notched.vertices);
+        let edges: HashSet<[u32; 2]> = whole.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
+        assert!(edges.contains(&[0, 1]) && !edges.contains(&[2, 3]), "{:?}", whole.triangles);
+        // Both still look up.
+        assert!((0..whole.triangles.len()).all(|t| whole.normal(t).z > 0.5));
+    }
+
+    #[test]
+    fn a_ridge_and_a_valley_that_is_meant_are_left() {
+        let sound = roof(false);
+        assert_eq!(turned_to(sound.clone(), |p| p[2].abs()).triangles, sound.triangles);
+        let valley = roof(true);
+        assert_eq!(turned_to(valley.clone(), |p| (p[2] + 0.03).abs()).triangles, valley.triangles);
+    }
+}
