@@ -14,12 +14,18 @@ use crate::geometry::Bvh;
 use crate::model::{Mesh, Part};
 
 use super::field::Fields;
+use super::turned::turn;
 
 /// A ball that reaches in by less than this fits, mm: a chord of 0.3 mm in a corner of 1.5 mm is 7 µm deep.
 const FITS_MM: f64 = 0.004;
 /// No corner of the net is moved by more, mm: the gap is kept to 0.03 mm. Letting corners that bone is away from move by
 /// 0.06 mm reached no more of two real implants.
 const MOVE_MM_MAX: f64 = 0.022;
+/// What stops the ball all round this near to a place makes it a pit of the net, mm: two cells, nearer than carving looks.
+const PIT_MM: f64 = 0.35;
+/// A pit is filled to what lies about it, and the gap is that of its border; by no more than this, mm: twice the most that
+/// was met on real implants' rims.
+const PIT_FILL_MM_MAX: f64 = 0.05;
 /// Facets that may stop one ball: a corner has two or three, and each is met at several places.
 const CONTACTS: usize = 16;
 /// Places deeper than this inside the wall are the sheets' own, mm.
@@ -46,13 +52,14 @@ pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -
                 if fields.parts_at(now.vertices[v])[2] < INSIDE_MM {
                     return now.vertices[v];
                 }
-                let Some(centre) = nearest_ball(&tree, place, normals[v], radius_mm) else {
+                let Some(ball) = nearest_ball(&tree, place, normals[v], radius_mm) else {
                     return now.vertices[v];
                 };
-                let away = centre - place;
+                let away = ball.centre - place;
                 let to = place + away * (1.0 - radius_mm / away.norm());
                 let moved = to - start;
-                (start + moved * (MOVE_MM_MAX / moved.norm()).min(1.0)).into()
+                let most_mm = if ball.stopped_within_mm <= PIT_MM { PIT_FILL_MM_MAX } else { MOVE_MM_MAX };
+                (start + moved * (most_mm / moved.norm()).min(1.0)).into()
             })
             .collect();
         if vertices == now.vertices {
@@ -60,17 +67,25 @@ pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -
         }
         now = Mesh::new(vertices, now.triangles);
     }
+    // Between corners that were moved a diagonal may cut what no ball reaches the bottom of.
+    let before = now.clone();
+    let tree = Bvh::new(&before);
+    turn(&mut now, |notch| {
+        let ball = nearest_ball(&tree, notch.bottom_mm, notch.up, radius_mm);
+        ball.is_some_and(|b| (b.centre - notch.bottom_mm).norm() - radius_mm + FITS_MM >= notch.deep_mm())
+    });
     now
 }
 
-/// Centre of the ball nearest to a place that touches nothing, nor does the tool above it on the bone side where the
+/// A ball that fits, and how far from the place it is for lies what keeps it from going nearer.
+struct Ball {
+    centre: Vector3<f64>,
+    stopped_within_mm: f64,
+}
+
+/// The ball nearest to a place that touches nothing, nor does the tool above it on the bone side where the
 /// place is milled from there; `None` where the ball at the place itself fits.
-fn nearest_ball(
-    tree: &Bvh<Part>,
-    place: Vector3<f64>,
-    normal: Vector3<f64>,
-    radius_mm: f64,
-) -> Option<Vector3<f64>> {
+fn nearest_ball(tree: &Bvh<Part>, place: Vector3<f64>, normal: Vector3<f64>, radius_mm: f64) -> Option<Ball> {
     let mut contacts = vec![(place, normal)];
     let mut centre = place + normal * radius_mm;
     for _ in 0..CONTACTS {
@@ -80,7 +95,9 @@ fn nearest_ball(
             None => None,
         };
         let Some((touch, met_by)) = contact else {
-            return (contacts.len() > 1 && (centre - place).norm() > radius_mm).then_some(centre);
+            let stopped_within_mm = contacts.iter().map(|c| (c.0 - place).norm()).fold(0.0, f64::max);
+            return (contacts.len() > 1 && (centre - place).norm() > radius_mm)
+                .then_some(Ball { centre, stopped_within_mm });
         };
         let away = met_by - touch;
         if away.norm() < 0.5 * radius_mm {
@@ -163,8 +180,9 @@ mod tests {
             ],
             vec![[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]],
         );
-        let centre =
-            nearest_ball(&Bvh::new(&mesh), Vector3::zeros(), Vector3::z(), 1.5).expect("it does not fit");
+        let centre = nearest_ball(&Bvh::new(&mesh), Vector3::zeros(), Vector3::z(), 1.5)
+            .expect("it does not fit")
+            .centre;
         let fillet = 1.5 * (1.0 / turn.cos() - 1.0);
         // 4 µm of slack let the ball down by as much over the cosine.
         assert!((centre.norm() - 1.5 - fillet).abs() < 0.0042, "{} against {fillet}", centre.norm() - 1.5);
@@ -184,7 +202,8 @@ mod tests {
         assert!(mesh.normal(0).x > 0.99);
         let tree = Bvh::new(&mesh);
         let place = Vector3::new(0.0, 0.0, 0.4);
-        let centre = nearest_ball(&tree, place, Vector3::x(), 1.5).expect("the lip keeps the tool off");
+        let centre =
+            nearest_ball(&tree, place, Vector3::x(), 1.5).expect("the lip keeps the tool off").centre;
         // 4 µm of slack, 2 µm between the balls looked at.
         let moved = centre.x - 1.5;
         assert!((0.013..=0.0201).contains(&moved), "{moved}");

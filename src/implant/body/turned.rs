@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
 
 use crate::model::{Mesh, Part};
 
@@ -31,43 +32,53 @@ struct Quad {
     across: [u32; 2],
 }
 
-/// The mesh with notches turned to the other diagonal, where that lies nearer to the body; its corners stay.
-pub(super) fn turned(fields: &Fields, mesh: Mesh<Part>) -> Mesh<Part> {
-    turned_to(mesh, |middle_mm| fields.body_at(middle_mm).abs())
+/// A valley between two facets, and where the other diagonal passes over it.
+pub(super) struct Notch {
+    pub bottom_mm: Vector3<f64>,
+    pub above_mm: Vector3<f64>,
+    /// Unit normal of the two facets together.
+    pub up: Vector3<f64>,
 }
 
-/// `off_mm`: how far a place lies off the surface that is meant.
-fn turned_to(mut mesh: Mesh<Part>, off_mm: impl Fn([f64; 3]) -> f64) -> Mesh<Part> {
+impl Notch {
+    pub fn deep_mm(&self) -> f64 {
+        (self.above_mm - self.bottom_mm).dot(&self.up)
+    }
+}
+
+/// The mesh with notches turned to the other diagonal, where that lies nearer to the body; its corners stay.
+pub(super) fn turned(fields: &Fields, mut mesh: Mesh<Part>) -> Mesh<Part> {
+    let off_mm = |p: Vector3<f64>| fields.body_at(p.into()).abs();
     for _ in 0..ROUNDS {
-        let mut notches: Vec<(f64, Quad)> = quads(&mesh)
-            .into_iter()
-            .filter_map(|q| notch_mm(&mesh, &q).map(|deep| (deep, q)))
-            .filter(|(deep, q)| {
-                let off_mm = |[a, b]: [u32; 2]| {
-                    let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
-                    off_mm((0.5 * (at(a) + at(b))).into())
-                };
-                *deep >= NOTCH_MM && off_mm(q.across) + NEARER_MM < off_mm(q.edge)
-            })
-            .collect();
-        notches.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.edge.cmp(&b.1.edge)));
-        let mut edges: HashSet<[u32; 2]> =
-            mesh.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
-        let mut used = HashSet::new();
-        for (_, q) in notches {
-            if q.facets.iter().any(|f| used.contains(f)) || !edges.insert(ordered(q.across)) {
-                continue;
-            }
-            used.extend(q.facets);
-            let ([a, b], [c, d]) = (q.edge, q.across);
-            mesh.triangles[q.facets[0]] = [c, a, d];
-            mesh.triangles[q.facets[1]] = [d, b, c];
-        }
-        if used.is_empty() {
+        if !turn(&mut mesh, |n| off_mm(n.above_mm) + NEARER_MM < off_mm(n.bottom_mm)) {
             break;
         }
     }
     mesh
+}
+
+/// Turns the notches that are `worth` it, deepest first, each facet once. Whether any was.
+pub(super) fn turn(mesh: &mut Mesh<Part>, worth: impl Fn(&Notch) -> bool + Sync) -> bool {
+    let mut notches: Vec<(f64, Quad)> = quads(mesh)
+        .into_par_iter()
+        .filter_map(|quad| {
+            let notch = notch(mesh, &quad)?;
+            (notch.deep_mm() >= NOTCH_MM && worth(&notch)).then(|| (notch.deep_mm(), quad))
+        })
+        .collect();
+    notches.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.edge.cmp(&b.1.edge)));
+    let mut edges: HashSet<[u32; 2]> = mesh.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
+    let mut used = HashSet::new();
+    for (_, q) in notches {
+        if q.facets.iter().any(|f| used.contains(f)) || !edges.insert(ordered(q.across)) {
+            continue;
+        }
+        used.extend(q.facets);
+        let ([a, b], [c, d]) = (q.edge, q.across);
+        mesh.triangles[q.facets[0]] = [c, a, d];
+        mesh.triangles[q.facets[1]] = [d, b, c];
+    }
+    !used.is_empty()
 }
 
 fn ordered([a, b]: [u32; 2]) -> [u32; 2] {
@@ -91,8 +102,8 @@ fn quads(mesh: &Mesh<Part>) -> Vec<Quad> {
     pairs.map(|w| Quad { facets: [w[0].2, w[1].2], edge: w[0].0, across: [w[0].3, w[1].3] }).collect()
 }
 
-/// How far the edge lies below the other diagonal, mm; `None` where that one would fold the quadrilateral.
-fn notch_mm(mesh: &Mesh<Part>, quad: &Quad) -> Option<f64> {
+/// `None` where the other diagonal would fold the quadrilateral.
+fn notch(mesh: &Mesh<Part>, quad: &Quad) -> Option<Notch> {
     let at = |v: u32| Vector3::from(mesh.vertices[v as usize]);
     let ([a, b], [c, d]) = (quad.edge.map(at), quad.across.map(at));
     let face =
@@ -108,8 +119,11 @@ fn notch_mm(mesh: &Mesh<Part>, quad: &Quad) -> Option<f64> {
     let t = (c - a).cross(&edge).dot(&up) / across;
     let inside = |x: f64| (CROSSING_MIN..=1.0 - CROSSING_MIN).contains(&x);
     let faces = [face(c, a, d)?, face(d, b, c)?];
-    (inside(s) && inside(t) && faces.iter().all(|n| n.dot(&up) >= FACING_MIN))
-        .then(|| (c + t * other - a - s * edge).dot(&up))
+    (inside(s) && inside(t) && faces.iter().all(|n| n.dot(&up) >= FACING_MIN)).then(|| Notch {
+        bottom_mm: a + s * edge,
+        above_mm: c + t * other,
+        up,
+    })
 }
 
 #[cfg(test)]
@@ -134,8 +148,9 @@ mod tests {
     #[test]
     fn a_ridge_that_a_diagonal_crosses_is_made_whole() {
         let notched = roof(true);
-        // What is meant is the roof, its ridge at z = 0.
-        let whole = turned_to(notched.clone(), |p| (p[2] + 0.3 * p[1].abs()).abs());
+        let mut whole = notched.clone();
+        // The notch is as deep as its corners lie below the ridge.
+        assert!(turn(&mut whole, |n| (n.deep_mm() - 0.03).abs() < 1e-9 && n.bottom_mm.z < -0.029));
         assert_eq!(whole.vertices, notched.vertices);
         let edges: HashSet<[u32; 2]> = whole.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
         assert!(edges.contains(&[0, 1]) && !edges.contains(&[2, 3]), "{:?}", whole.triangles);
@@ -145,9 +160,11 @@ mod tests {
 
     #[test]
     fn a_ridge_and_a_valley_that_is_meant_are_left() {
-        let sound = roof(false);
-        assert_eq!(turned_to(sound.clone(), |p| p[2].abs()).triangles, sound.triangles);
-        let valley = roof(true);
-        assert_eq!(turned_to(valley.clone(), |p| (p[2] + 0.03).abs()).triangles, valley.triangles);
+        let mut sound = roof(false);
+        assert!(!turn(&mut sound, |_| true));
+        assert_eq!(sound.triangles, roof(false).triangles);
+        let mut valley = roof(true);
+        assert!(!turn(&mut valley, |_| false));
+        assert_eq!(valley.triangles, roof(true).triangles);
     }
 }
