@@ -5,6 +5,7 @@ use crate::model::{Move, Tool};
 use super::cutter::Cutter;
 use super::link::{Leads, Linker, Standing};
 use super::params::{FinishPattern, ToolpathParams};
+use super::pass::{Line, on_surface};
 use super::pencil::creases;
 use super::plane::{Field, Lowered, Plane};
 use super::raster::{Band, Chords, Piece, raster};
@@ -26,6 +27,8 @@ const EVERY_SECOND_FROM_DEG: f64 = 43.5;
 /// trusted; over an edge ten degrees are more than a spacing of overlap.
 const SCALLOP_TO_DEG: f64 = 60.0;
 const BESIDE_SCALLOP_FROM_DEG: f64 = 50.0;
+/// A dip runs this far to either side of its tip, mm: a machine's few increments.
+const DIP_MM: f64 = 0.05;
 /// Semi-finishing needs no more than this overlap.
 const SEMI_RASTER_TO_DEG: f64 = 50.0;
 const SEMI_WATERLINE_FROM_DEG: f64 = 35.0;
@@ -177,6 +180,17 @@ impl Finishing<'_> {
         wanted: &(dyn Fn([f64; 3]) -> bool + Sync),
     ) -> Vec<Piece> {
         creases(&self.lowered(tool, Grade::Finish), field, &self.chords(Grade::Finish), wanted)
+    }
+
+    /// Short passes through tips of a tool.
+    pub fn dips(&self, tool: &Tool, tips: &[[f64; 3]]) -> Vec<Piece> {
+        let (cl, chords) = (self.lowered(tool, Grade::Finish), self.chords(Grade::Finish));
+        let through = |t: &[f64; 3], along: [f64; 2]| {
+            let points = [-DIP_MM, 0.0, DIP_MM].map(|d| [t[0] + d * along[0], t[1] + d * along[1]]).to_vec();
+            on_surface(&cl, &Line { points, closed: false }, &chords)
+        };
+        let dip = |t| [[1.0, 0.0], [0.0, 1.0]].into_iter().map(|a| through(t, a)).find(|p| !p.is_empty());
+        tips.iter().filter_map(dip).flatten().collect()
     }
 
     /// Levels from the highest steep place to where the rim has been passed.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Implant, Move, Operation, Plan, Tool};
 
-use super::cutter::P3;
+use super::cutter::{Cutter, P3};
 use super::finish::{Finishing, Grade, Zone};
 use super::link::Standing;
 use super::params::ToolpathParams;
@@ -23,6 +23,14 @@ const REST: &str = "rest finish";
 /// Passes are laid over this much beside a place that stands proud, mm: two nodes of the lattice, more than a spacing.
 const BESIDE_MM: f64 = 0.55;
 
+/// A ball that does not fit square to a face is looked for on a lattice of this step, mm …
+const ASIDE_MM: f64 = 0.06;
+/// … so many to every side: as far as a radius of 1.5 mm turns by 14 degrees.
+const ASIDE_STEPS: i32 = 6;
+
+/// Dips nearer to each other are one, mm.
+const DIPS_APART_MM: f64 = 0.03;
+
 /// Tips from which a ball reaches what stands proud, in cells of `BESIDE_MM`. On a wall one place says nothing of what is
 /// above or below it, so heights count like sides.
 #[derive(Default)]
@@ -35,8 +43,12 @@ impl Hot {
         tip.map(|x| (x / BESIDE_MM).floor() as i64)
     }
 
-    fn push(&mut self, tip: P3) {
-        self.cells.entry(Self::cell(tip)).or_default().push(tip);
+    fn new(tips: Vec<P3>) -> Self {
+        let mut hot = Self::default();
+        for tip in tips {
+            hot.cells.entry(Self::cell(tip)).or_default().push(tip);
+        }
+        hot
     }
 
     /// True where one of them is no farther than `mm`.
@@ -182,11 +194,12 @@ pub fn repair(
     let proud_before = count(&left);
     // The rim's ball first; where it cannot stand, a smaller one if the plan has it. Half the spacing at once: laying the usual
     // one first where no ball had been left hollows that took the half as well, a fifth more path on a skull's plate.
-    for tool in std::iter::once(tools.rim).chain(tools.pencil) {
+    let rounds = [(tools.rim, Passes::Spaced), (tools.rim, Passes::Dips)].into_iter();
+    for (tool, passes) in rounds.chain(tools.pencil.map(|t| (t, Passes::Spaced))) {
         if count(&left) == 0 {
             break;
         }
-        let rest = again(plan, params, scenes, tool, &places, &left);
+        let rest = again(plan, params, scenes, (tool, passes), &places, &left);
         // What was there before is still cut: only the new passes can take more.
         let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
         left = left.iter().zip(after).map(|(a, b)| a.min(b)).collect();
@@ -203,12 +216,33 @@ pub fn repair(
     Ok(residual(&left, params.residual_mm_max, proud_before))
 }
 
+/// How what is proud is passed again.
+#[derive(Clone, Copy)]
+enum Passes {
+    /// At half the spacing over all about it.
+    Spaced,
+    /// Through the one place where the ball reaches it: in a hollow hardly wider than the ball that is smaller than a spacing.
+    Dips,
+}
+
+/// The tips, without those that another stands for.
+fn apart(tips: Vec<P3>) -> Vec<P3> {
+    let mut out: Vec<P3> = Vec::new();
+    for t in tips {
+        let near = |o: &P3| (0..3).map(|k| (o[k] - t[k]).powi(2)).sum::<f64>() < DIPS_APART_MM.powi(2);
+        if !out.iter().any(near) {
+            out.push(t);
+        }
+    }
+    out
+}
+
 /// Passes of a ball over what is proud and the ball can reach, per setup.
 fn again(
     plan: &Plan,
     params: &ToolpathParams,
     scenes: &[&Scene],
-    tool: &Tool,
+    (tool, passes): (&Tool, Passes),
     places: &[(P3, P3)],
     left_mm: &[f64],
 ) -> Vec<Operation> {
@@ -217,10 +251,9 @@ fn again(
     let mut taken = vec![false; proud.len()];
     let mut out = Vec::new();
     for scene in scenes {
-        let cutter = super::cutter::Cutter::ball(ball);
         // A short one goes as deep as its holder stays above the blank.
         let lowest_mm = scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm;
-        let mut hot = Hot::default();
+        let mut tips: Vec<P3> = Vec::new();
         for (k, &s) in proud.iter().enumerate() {
             let (p, n) = places[s];
             let w = scene.work_from_part.apply_raw(p);
@@ -229,17 +262,15 @@ fn again(
             if taken[k] || nw.z < -0.02 {
                 continue;
             }
-            // Reached when the ball stands there, farther off by half of what is left now, and touches nothing else: in a
-            // corner that no ball fits the other half may still be cusps.
+            // Reached when a ball stands farther off by half of what is left now and touches nothing else: in a corner that no
+            // ball fits the other half may still be cusps.
             let off = ball + 0.5 * left_mm[s].max(params.residual_mm_max);
-            let centre = [w[0] + nw.x * off, w[1] + nw.y * off, w[2] + nw.z * off];
-            let tip_mm = centre[2] - ball;
-            if tip_mm >= lowest_mm && scene.ground.z(&cutter, centre[0], centre[1]) <= tip_mm {
+            if let Some(tip) = tip_over(scene, ball, (w, nw.into()), off).filter(|t| t[2] >= lowest_mm) {
                 taken[k] = true;
-                hot.push([centre[0], centre[1], tip_mm]);
+                tips.push(tip);
             }
         }
-        if hot.cells.is_empty() {
+        if tips.is_empty() {
             continue;
         }
         let (lo, hi) = scene.reach(ball);
@@ -257,13 +288,23 @@ fn again(
             standing: &stands,
             rough_skin_mm: plan.rough_allowance_mm,
         };
-        let field = finishing.field(tool, Grade::Finish);
-        let [shallow, steep] = finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights());
-        let mut moves = finishing.moves(tool, shallow, Zone::Shallow, Grade::Finish);
-        moves.extend(finishing.moves(tool, steep, Zone::Steep, Grade::Finish));
-        // A ball that has not passed yet has its own creases.
-        let creases = finishing.creases(tool, &field, &|tip| hot.near(tip, 2.0 * BESIDE_MM));
-        moves.extend(finishing.moves(tool, creases, Zone::Shallow, Grade::Finish));
+        let moves = match passes {
+            Passes::Dips => {
+                finishing.moves(tool, finishing.dips(tool, &apart(tips)), Zone::Shallow, Grade::Finish)
+            }
+            Passes::Spaced => {
+                let hot = Hot::new(tips);
+                let field = finishing.field(tool, Grade::Finish);
+                let [shallow, steep] =
+                    finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights());
+                let mut moves = finishing.moves(tool, shallow, Zone::Shallow, Grade::Finish);
+                moves.extend(finishing.moves(tool, steep, Zone::Steep, Grade::Finish));
+                // A ball that has not passed yet has its own creases.
+                let creases = finishing.creases(tool, &field, &|tip| hot.near(tip, 2.0 * BESIDE_MM));
+                moves.extend(finishing.moves(tool, creases, Zone::Shallow, Grade::Finish));
+                moves
+            }
+        };
         if moves.is_empty() {
             continue;
         }
@@ -283,6 +324,26 @@ fn again(
         });
     }
     out
+}
+
+/// Tip of a ball whose centre is no farther than `off_mm` from a place and touches nothing nearer: square to the face if that
+/// fits, else the nearest that rests beside. A facet's normal says little of where the ball stands in a hollow.
+fn tip_over(scene: &Scene, radius_mm: f64, (place, normal): (P3, P3), off_mm: f64) -> Option<P3> {
+    let ball = &Cutter::ball(radius_mm);
+    let centre: P3 = std::array::from_fn(|k| place[k] + normal[k] * off_mm);
+    let tip = [centre[0], centre[1], centre[2] - radius_mm];
+    if scene.ground.z(ball, tip[0], tip[1]) <= tip[2] {
+        return Some(tip);
+    }
+    let beside = (-ASIDE_STEPS..=ASIDE_STEPS)
+        .flat_map(|j| (-ASIDE_STEPS..=ASIDE_STEPS).map(move |i| [i, j].map(|k| f64::from(k) * ASIDE_MM)))
+        .map(|d| {
+            let (x, y) = (tip[0] + d[0], tip[1] + d[1]);
+            let z = scene.ground.z(ball, x, y);
+            let far = (x - place[0]).hypot(y - place[1]).hypot(z + radius_mm - place[2]);
+            (far, [x, y, z])
+        });
+    beside.min_by(|a, b| a.0.total_cmp(&b.0)).filter(|b| b.0 <= off_mm).map(|b| b.1)
 }
 
 fn residual(stock: &[f64], limit_mm: f64, proud_before: usize) -> Residual {
@@ -305,8 +366,7 @@ mod tests {
 
     #[test]
     fn a_place_on_a_wall_says_nothing_of_what_is_above_it() {
-        let mut hot = Hot::default();
-        hot.push([1.0, -2.0, -7.3]);
+        let hot = Hot::new(vec![[1.0, -2.0, -7.3]]);
         assert!(hot.near([1.3, -2.2, -7.0], BESIDE_MM));
         assert!(!hot.near([1.0, -2.0, -6.7], BESIDE_MM));
         assert!(hot.near([1.0, -2.0, -6.7], 2.0 * BESIDE_MM));
