@@ -189,6 +189,7 @@ fn milling(params: &str) {
         tool: vec![tool()],
         fixture: vec![],
         chip_load: vec![],
+        tab: vec![],
     };
     let text = raster();
     let blocks = text.lines().count();

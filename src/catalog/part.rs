@@ -124,7 +124,7 @@ impl ImplantStage {
 
 impl Work for ImplantStage {
     const ID: &'static str = "implant";
-    const REVISION: u32 = 8;
+    const REVISION: u32 = 9;
     const NEEDS: &'static [&'static str] = &["scan", "surface", "reconstruction"];
     type Out = Vec<Implant>;
     fn parameters(&self) -> Value {

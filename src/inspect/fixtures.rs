@@ -60,6 +60,7 @@ pub fn job() -> Job {
         ],
         fixture: Vec::new(),
         chip_load: Vec::new(),
+        tab: Vec::new(),
     }
 }
 

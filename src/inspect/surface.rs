@@ -122,7 +122,7 @@ pub fn compare(
     let end_triangle: Vec<u32> = ends.iter().map(|e| e.triangle).collect();
     let end_mm: Vec<f64> = ends.iter().map(|e| e.deviation_mm).collect();
     stop(watch, 2)?;
-    let witnesses = witness::judge(&milled.facts.tab_witnesses, &samples, &sample_mm, tree, t);
+    let witnesses = witness::judge(&milled.facts.tab_witnesses, &job.tab, &samples, &sample_mm, tree, t);
 
     let tolerance = t.tolerance_mm;
     let mut pooled: Vec<Weighted> = Vec::with_capacity(samples.len() + ends.len());

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::params::tests::peek;
 use super::*;
-use crate::model::{Patient, Silent, TabWitness};
+use crate::model::{Job, JobTab, Patient, Silent, TabWitness};
 
 /// Kerf along rays: the wall stands 6.9° off the axis.
 const CAP: Cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.12 };
@@ -122,6 +122,22 @@ fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
         change(&mut bad.facts.tab_witnesses);
         assert_eq!(run(&part, &bad).facts.verdict, Verdict::Reject);
     }
+    // Where the job says where its tabs are, one that stands half its width aside is not believed either.
+    let with = |turned: f64| {
+        let stated = |k: usize| {
+            let turn = k as f64 * 1.5 + if k == 2 { turned } else { 0.0 };
+            let [x, y, z] = at(turn, 0.0).into();
+            JobTab { centre_part_mm: [x, y, z], outward_xy: turn.sin_cos().into(), width_mm: 2.0 }
+        };
+        let tab = (0..4).map(stated).map(|t| JobTab { outward_xy: [t.outward_xy[1], t.outward_xy[0]], ..t });
+        inspect(&part, &m, &Job { tab: tab.collect(), ..job() }, None, &peek(), &Silent).unwrap().facts
+    };
+    // 0.4 mm along the rim are a fillet's, 1 mm is not.
+    assert_eq!(with(0.4 / rim).verdict, Verdict::Accept, "{:?}", with(0.4 / rim).reasons);
+    let moved = with(1.0 / rim);
+    assert_eq!(moved.verdict, Verdict::Reject);
+    assert!(moved.reasons.iter().any(|r| r.contains("1.00 mm along the rim")), "{:?}", moved.reasons);
+    assert!(moved.surface.worst.iter().any(|w| w.kind == "left-on" && w.line > 0), "{:?}", moved.surface);
 }
 
 #[test]

@@ -2,15 +2,22 @@
 //!
 //! A witness is a place where the judge's milling found a bridge of stock still on the part. It is believed only
 //! if it sits on the rim, their number is plausible, and what it covers is small. Only material left on is ever
-//! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out.
+//! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out. Where the job states its
+//! tabs, a bridge that stands beside them is not believed: passes of the rim that were mirrored on a plate alike on both
+//! sides moved its tabs by half their width, and nothing else was off.
 
 use nalgebra::Vector3;
 
 use crate::geometry::Bvh;
-use crate::model::{Part, TabWitness};
+use crate::model::{JobTab, Part, TabWitness};
 
 use super::params::InspectToml;
 use super::samples::Sample;
+
+/// A bridge may stand beside its tab along the rim by this, mm, and …
+const ASIDE_MM: f64 = 0.3;
+/// … this share of the tab's width: where the rim bends, one of its fillets is the larger. On two real plates up to 0.6 mm at 7 mm.
+const ASIDE_SHARE: f64 = 0.1;
 
 /// A place that may be left out, with what it leaves out.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +63,7 @@ fn covers(centre: Vector3<f64>, radius_mm: f64, p_mm: [f64; 3]) -> bool {
 /// Judges the witnesses by the design and the deviations of its samples.
 pub fn judge(
     found: &[TabWitness],
+    stated: &[JobTab],
     samples: &[Sample],
     deviation_mm: &[f64],
     design: &Bvh<Part>,
@@ -89,6 +97,11 @@ pub fn judge(
                 i + 1,
                 w.area_mm2
             ));
+        } else if let Some(aside_mm) = beside(&centre, stated) {
+            out.refused.push(format!(
+                "tab witness {} stands {aside_mm:.2} mm along the rim beside the nearest tab of the job",
+                i + 1
+            ));
         } else if !on_rim(&centre, w.radius_mm, samples, design) {
             out.refused.push(format!("tab witness {} does not sit on the rim", i + 1));
         } else {
@@ -106,6 +119,21 @@ pub fn judge(
         ));
     }
     out
+}
+
+/// How far along the rim a bridge stands beside the nearest stated tab, mm, where that is too far.
+fn beside(centre: &Vector3<f64>, stated: &[JobTab]) -> Option<f64> {
+    let off = |t: &JobTab| {
+        let d = centre - Vector3::from(t.centre_part_mm);
+        let [x, y] = t.outward_xy;
+        let (out_mm, aside_mm) = ((d.x * x + d.y * y).abs(), (d.y * x - d.x * y).abs());
+        // As far off as it is wide it is another tab's.
+        let over_mm = aside_mm - ASIDE_MM - ASIDE_SHARE * t.width_mm;
+        (over_mm.max(out_mm - t.width_mm), aside_mm.max(out_mm))
+    };
+    let (over_mm, aside_mm) = stated.iter().map(off).min_by(|a, b| a.0.total_cmp(&b.0))?;
+    // Written so that NaN is too far.
+    (!(over_mm <= 0.0)).then_some(aside_mm)
 }
 
 /// On the rim: some sample within the stub looks sideways (more than 45° off the part's z) and a level line from it

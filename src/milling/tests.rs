@@ -88,6 +88,7 @@ pub(super) fn job(files: &[&str]) -> Job {
             body: BoxPart { min_mm: Point::new([-20.0, 8.0, -10.0]), max_mm: Point::new([1.0, 12.0, 6.0]) },
         }],
         chip_load: vec![],
+        tab: vec![],
     }
 }
 

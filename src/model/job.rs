@@ -37,6 +37,18 @@ pub struct ChipLoadLimit {
     pub chip_load_max_mm: f64,
 }
 
+/// Where a tab holds the part. The judge finds bridges in what remains; one that stands elsewhere is none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobTab {
+    /// Middle of its root at the rim, part mm.
+    pub centre_part_mm: [f64; 3],
+    /// Outward along the tab, level, unit.
+    pub outward_xy: [f64; 2],
+    /// Width along the rim, mm.
+    pub width_mm: f64,
+}
+
 /// `job.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,4 +73,7 @@ pub struct Job {
     /// Limits of chip load, by tool; a tool that is not listed has none.
     #[serde(default)]
     pub chip_load: Vec<ChipLoadLimit>,
+    /// Where the part is meant to hang on its frame; with none stated every bridge on the rim is taken for a tab.
+    #[serde(default)]
+    pub tab: Vec<JobTab>,
 }

@@ -1,6 +1,6 @@
 //! What a judge must know of the shop floor.
 
-use crate::model::{ChipLoadLimit, Job, JobProgram, Material, Plan, Program, Tool, ToolKind};
+use crate::model::{ChipLoadLimit, Job, JobProgram, JobTab, Material, Plan, Program, Tool, ToolKind};
 
 /// The job of a plan's programs, in the order of the programs. A program whose setup the plan does not have is left out,
 /// so the judge refuses it as unknown.
@@ -39,6 +39,11 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
         tool,
         fixture: plan.fixtures.clone(),
         chip_load,
+        tab: plan
+            .tabs
+            .iter()
+            .map(|t| JobTab { centre_part_mm: t.centre.mm, outward_xy: t.outward_xy, width_mm: t.width_mm })
+            .collect(),
     }
 }
 
