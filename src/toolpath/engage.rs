@@ -23,6 +23,8 @@ struct Sampler {
     top: Vec<f64>,
     /// Below it nothing stands.
     floor: Vec<f64>,
+    /// Length of the mill's flutes.
+    flute_mm: f64,
 }
 
 /// What a program of one mill did.
@@ -39,6 +41,8 @@ struct Seen {
     slow_mm: f64,
     /// Deepest rapid in stock, mm.
     rapid_mm: f64,
+    /// How far what the edge takes stands above the flutes at most, mm.
+    over_mm: f64,
     /// Length by engagement, five degrees a bin, mm.
     bins: Vec<f64>,
 }
@@ -49,7 +53,8 @@ impl Sampler {
         let origin = [scene.stock_lo[0] - 0.037, scene.stock_lo[1] - 0.041];
         let n = [0, 1].map(|a| ((scene.stock_hi[a] - origin[a]) / PIXEL_MM) as usize + 1);
         let all = n[0] * n[1];
-        Self { origin, n, top: vec![scene.stock_hi[2]; all], floor: vec![f64::NEG_INFINITY; all] }
+        let (top, floor) = (vec![scene.stock_hi[2]; all], vec![f64::NEG_INFINITY; all]);
+        Self { origin, n, top, floor, flute_mm: f64::INFINITY }
     }
 
     fn at(&self, x: f64, y: f64) -> Option<usize> {
@@ -136,6 +141,10 @@ impl Sampler {
                     }
                 }
                 for q in under {
+                    // All that is taken counts, however low it stands above the tip.
+                    if self.top[q] > p[2].max(self.floor[q]) {
+                        seen.over_mm = seen.over_mm.max(self.top[q] - p[2] - self.flute_mm);
+                    }
                     self.top[q] = self.top[q].min(p[2]);
                 }
             }
@@ -237,6 +246,37 @@ fn no_cut_of_roughing_engages_more_than_the_width_of_the_material_does_in_a_stra
             assert!(seen.rapid_mm <= 0.0, "op{}: rapid {} mm in stock", scene.setup, seen.rapid_mm);
         }
     }
+}
+
+#[test]
+fn in_a_blank_deeper_than_its_flutes_the_mill_goes_deep_and_meets_nothing_above_them() {
+    let implant = PEEK_FORM.implant(0);
+    let (mut plan, params) = titanium();
+    // The plate lies 14 mm deep in its blank; half of 6 mm go down at once, three layers.
+    let flute_mm = 6.0;
+    plan.tools.get_mut("rough").unwrap().flute_length_mm = flute_mm;
+    // As deep a cut for a mill whose flutes are as long as the blank is deep.
+    let mut long = plan.clone();
+    long.tools.get_mut("rough").unwrap().flute_length_mm = 40.0;
+    long.material.rough.depth_over_diameter = 0.5 * flute_mm / 8.0;
+    let scene = Scene::new(&implant, &plan, &plan.setups[0]).unwrap();
+    let run = |plan: &Plan| {
+        let tools = Roles::of(plan).unwrap();
+        let mut maker =
+            Maker { implant: &implant, plan, params: &params, tools: &tools, watch: &Silent, out: vec![] };
+        maker.rough(&scene, (0, 1), &[]).unwrap();
+        let mut sampler = Sampler { flute_mm, ..Sampler::new(&scene) };
+        sampler.run(moves_of(&maker, "rough", scene.setup), 4.0, 36.87)
+    };
+    let (short, long) = (run(&plan), run(&long));
+    for seen in [&short, &long] {
+        eprintln!("{:.2} mm above the flutes, {}", seen.over_mm, line(seen));
+    }
+    assert!(short.over_mm <= 0.0, "{} mm above the flutes", short.over_mm);
+    // Where nothing forbids them there are fins, and this sampler sees them.
+    assert!(long.over_mm > 0.1, "{} mm", long.over_mm);
+    // Layers alone are twice as long.
+    assert!(short.cut_mm < 1.3 * long.cut_mm, "{} {}", short.cut_mm, long.cut_mm);
 }
 
 #[test]

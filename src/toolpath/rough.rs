@@ -9,7 +9,11 @@
 //! piece of that region is cleared from the side where a place in it is open already, else opened by a helix where it
 //! is widest (by a ramp to and fro where even a helix is too wide); see [`super::adapt`].
 //!
-//! **Guarantees** Outside entries no move at the cutting feed engages more than the bound, but for what pixels and
+//! In a blank deeper than the flutes the axis keeps away from where something may stand above them by the mill's radius and
+//! what is not known of the stock. Fins that would, which passes have left thinner than a pixel, are taken before the mill
+//! goes deeper, from the last height that is cleared.
+//!
+//! **Guarantees** What the mill takes stands nowhere above its flutes. Outside entries no move at the cutting feed engages more than the bound, but for what pixels and
 //! chords hide; what only larger angles open runs at the feed of entries. Where nothing stands nothing is cut.
 
 use crate::model::Move;
@@ -179,8 +183,12 @@ impl Roughing<'_> {
         let (region, clear) = self.within_flutes(&cleared, z, stock);
         let bounds = self.bounds_deg();
         let mut passes = Vec::new();
-        Clearing::new(&self.plane, &clear, &region, &mut fins, self.film_mm, self.stay_mm)
-            .films(*here, false, &bounds, &mut passes);
+        Clearing::new(&self.plane, &clear, &region, &mut fins, self.film_mm, self.stay_mm).films(
+            *here,
+            false,
+            &bounds,
+            &mut passes,
+        );
         for pass in &passes {
             self.pass(&mut out.moves, pass, bounds[0], [z, self.top_mm], stock, here);
         }

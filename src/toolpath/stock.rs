@@ -103,9 +103,8 @@ impl Stock {
 
     /// Distance of the nodes of `plane` to where something may stand above `above_mm`, mm; `None` where nothing does.
     pub fn distance_above(&self, above_mm: f64, plane: &Plane) -> Option<Vec<f64>> {
-        let stands = |at: usize| {
-            f64::from(self.sure_mm[at]) > above_mm.max(f64::from(self.floor_mm[at])) + FILM_MM
-        };
+        let stands =
+            |at: usize| f64::from(self.sure_mm[at]) > above_mm.max(f64::from(self.floor_mm[at])) + FILM_MM;
         if !(0..self.plane.len()).any(stands) {
             return None;
         }
