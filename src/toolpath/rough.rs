@@ -9,12 +9,13 @@
 //! piece of that region is cleared from the side where a place in it is open already, else opened by a helix where it
 //! is widest (by a ramp to and fro where even a helix is too wide); see [`super::adapt`].
 //!
-//! In a blank deeper than the flutes the axis keeps away from where something may stand above them by the mill's radius and
-//! what is not known of the stock. Fins that would, which passes have left thinner than a pixel, are taken before the mill
-//! goes deeper, from the last height that is cleared.
+//! In a blank deeper than the flutes the axis keeps away from where something may stand above them, by the mill's radius and
+//! by what is not known of the stock. Fins thinner than a pixel, which would keep it away from much, are taken before the
+//! mill goes deeper, from the last height that is cleared.
 //!
-//! **Guarantees** What the mill takes stands nowhere above its flutes. Outside entries no move at the cutting feed engages more than the bound, but for what pixels and
-//! chords hide; what only larger angles open runs at the feed of entries. Where nothing stands nothing is cut.
+//! **Guarantees** What the mill takes stands nowhere above its flutes. Outside entries no move at the cutting feed engages
+//! more than the bound, but for what pixels and chords hide; what only larger angles open runs at the feed of entries.
+//! Where nothing stands nothing is cut.
 
 use crate::model::Move;
 
@@ -148,7 +149,7 @@ impl Roughing<'_> {
         stock.take(&layer, z);
     }
 
-    /// What may stand that high is within the flutes of a tip at `z`, mm: links leave what is lower than they run.
+    /// What is known to stand no higher is within the flutes of a tip at `z`, mm: links run above what they are taken to cut.
     fn flute_top_mm(&self, z: f64) -> f64 {
         z + self.flute_mm - LIFT_MM
     }
@@ -171,7 +172,7 @@ impl Roughing<'_> {
         (opened(&self.plane, &region), clear)
     }
 
-    /// Fins that would stand above the flutes at the height `next` are taken from `z`, down to which all is cleared.
+    /// Takes, from `z`, down to which all is cleared, the fins that would stand above the flutes at the height `next`.
     fn thin(&self, next: f64, z: f64, stock: &mut Stock, here: &mut [f64; 2], out: &mut Roughed) {
         let mut fins = stock.fins(self.flute_top_mm(next), self.radius_mm);
         if fins.is_empty() {
@@ -183,12 +184,8 @@ impl Roughing<'_> {
         let (region, clear) = self.within_flutes(&cleared, z, stock);
         let bounds = self.bounds_deg();
         let mut passes = Vec::new();
-        Clearing::new(&self.plane, &clear, &region, &mut fins, self.film_mm, self.stay_mm).films(
-            *here,
-            false,
-            &bounds,
-            &mut passes,
-        );
+        let mut clearing = Clearing::new(&self.plane, &clear, &region, &mut fins, self.film_mm, self.stay_mm);
+        clearing.films(*here, false, &bounds, &mut passes);
         for pass in &passes {
             self.pass(&mut out.moves, pass, bounds[0], [z, self.top_mm], stock, here);
         }
