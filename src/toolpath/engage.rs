@@ -23,8 +23,6 @@ struct Sampler {
     top: Vec<f64>,
     /// Below it nothing stands.
     floor: Vec<f64>,
-    /// Length of the mill's flutes.
-    flute_mm: f64,
 }
 
 /// What a program of one mill did.
@@ -41,8 +39,6 @@ struct Seen {
     slow_mm: f64,
     /// Deepest rapid in stock, mm.
     rapid_mm: f64,
-    /// How far what the edge takes stands above the flutes at most, mm.
-    over_mm: f64,
     /// Length by engagement, five degrees a bin, mm.
     bins: Vec<f64>,
 }
@@ -53,8 +49,7 @@ impl Sampler {
         let origin = [scene.stock_lo[0] - 0.037, scene.stock_lo[1] - 0.041];
         let n = [0, 1].map(|a| ((scene.stock_hi[a] - origin[a]) / PIXEL_MM) as usize + 1);
         let all = n[0] * n[1];
-        let (top, floor) = (vec![scene.stock_hi[2]; all], vec![f64::NEG_INFINITY; all]);
-        Self { origin, n, top, floor, flute_mm: f64::INFINITY }
+        Self { origin, n, top: vec![scene.stock_hi[2]; all], floor: vec![f64::NEG_INFINITY; all] }
     }
 
     fn at(&self, x: f64, y: f64) -> Option<usize> {
@@ -141,15 +136,45 @@ impl Sampler {
                     }
                 }
                 for q in under {
-                    // All that is taken counts, however low it stands above the tip.
-                    if self.top[q] > p[2].max(self.floor[q]) {
-                        seen.over_mm = seen.over_mm.max(self.top[q] - p[2] - self.flute_mm);
-                    }
                     self.top[q] = self.top[q].min(p[2]);
                 }
             }
         }
         seen
+    }
+
+    /// Runs moves of a mill with flutes of `flute_mm`; how far what its edge takes stands above them at most, mm.
+    fn over_flutes(&mut self, moves: &[Move], r: f64, flute_mm: f64) -> f64 {
+        let mut over = f64::NEG_INFINITY;
+        let mut at: Option<[f64; 3]> = None;
+        for m in moves {
+            let (Move::Rapid(to) | Move::Cut(to) | Move::Plunge(to)) = *m else {
+                panic!("roughing has straight moves")
+            };
+            let from = at.replace(to).unwrap_or(to);
+            if matches!(m, Move::Rapid(_)) {
+                continue;
+            }
+            let length = (to[0] - from[0]).hypot(to[1] - from[1]).hypot(to[2] - from[2]);
+            // Two pixels a step leave a micrometre between discs.
+            let n = (length / (2.0 * PIXEL_MM)).ceil().max(1.0);
+            for k in 1..=n as usize {
+                let p: [f64; 3] = std::array::from_fn(|a| from[a] + (to[a] - from[a]) * k as f64 / n);
+                let c = [0, 1].map(|a| (p[a] - self.origin[a]) / PIXEL_MM);
+                let r = r / PIXEL_MM;
+                for j in (c[1] - r).ceil() as usize..=(c[1] + r) as usize {
+                    let half = (r * r - (j as f64 - c[1]).powi(2)).max(0.0).sqrt();
+                    for i in (c[0] - half).ceil() as usize..=(c[0] + half) as usize {
+                        let top = &mut self.top[j * self.n[0] + i];
+                        if *top > p[2] {
+                            over = over.max(*top - p[2] - flute_mm);
+                            *top = p[2];
+                        }
+                    }
+                }
+            }
+        }
+        over
     }
 }
 
@@ -252,10 +277,10 @@ fn no_cut_of_roughing_engages_more_than_the_width_of_the_material_does_in_a_stra
 fn in_a_blank_deeper_than_its_flutes_the_mill_goes_deep_and_meets_nothing_above_them() {
     let implant = PEEK_FORM.implant(0);
     let (mut plan, params) = titanium();
-    // The plate lies 14 mm deep in its blank; half of 6 mm go down at once, three layers.
+    // Half of 6 mm go down at once, three layers.
     let flute_mm = 6.0;
     plan.tools.get_mut("rough").unwrap().flute_length_mm = flute_mm;
-    // As deep a cut for a mill whose flutes are as long as the blank is deep.
+    // As deep a cut by a mill whose flutes are as long as the blank is deep.
     let mut long = plan.clone();
     long.tools.get_mut("rough").unwrap().flute_length_mm = 40.0;
     long.material.rough.depth_over_diameter = 0.5 * flute_mm / 8.0;
@@ -265,18 +290,27 @@ fn in_a_blank_deeper_than_its_flutes_the_mill_goes_deep_and_meets_nothing_above_
         let mut maker =
             Maker { implant: &implant, plan, params: &params, tools: &tools, watch: &Silent, out: vec![] };
         maker.rough(&scene, (0, 1), &[]).unwrap();
-        let mut sampler = Sampler { flute_mm, ..Sampler::new(&scene) };
-        sampler.run(moves_of(&maker, "rough", scene.setup), 4.0, 36.87)
+        let moves = moves_of(&maker, "rough", scene.setup);
+        let ends: Vec<[f64; 3]> = moves
+            .iter()
+            .filter_map(|m| match *m {
+                Move::Cut(p) => Some(p),
+                _ => None,
+            })
+            .collect();
+        let cut_mm: f64 = ends.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum();
+        let deepest_mm = ends.iter().map(|p| scene.stock_hi[2] - p[2]).fold(0.0, f64::max);
+        let over_mm = Sampler::new(&scene).over_flutes(moves, 4.0, flute_mm);
+        eprintln!("{cut_mm:.0} mm, down to {deepest_mm:.1} mm, {over_mm:.2} mm above the flutes");
+        (cut_mm, deepest_mm, over_mm)
     };
-    let (short, long) = (run(&plan), run(&long));
-    for seen in [&short, &long] {
-        eprintln!("{:.2} mm above the flutes, {}", seen.over_mm, line(seen));
-    }
-    assert!(short.over_mm <= 0.0, "{} mm above the flutes", short.over_mm);
+    let ((cut_mm, deepest_mm, over_mm), long) = (run(&plan), run(&long));
+    assert!(over_mm <= 0.0, "{over_mm} mm above the flutes");
+    assert!(deepest_mm > flute_mm + 2.0, "{deepest_mm}");
     // Where nothing forbids them there are fins, and this sampler sees them.
-    assert!(long.over_mm > 0.1, "{} mm", long.over_mm);
+    assert!(long.2 > 0.1, "{} mm", long.2);
     // Layers alone are twice as long.
-    assert!(short.cut_mm < 1.3 * long.cut_mm, "{} {}", short.cut_mm, long.cut_mm);
+    assert!(cut_mm < 1.3 * long.0, "{cut_mm} {}", long.0);
 }
 
 #[test]
