@@ -140,7 +140,7 @@ pub struct NestStage(pub Nesting);
 
 impl Work for NestStage {
     const ID: &'static str = "nest";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "review"];
     type Out = Vec<Option<NestFacts>>;
     fn parameters(&self) -> Value {
@@ -164,7 +164,7 @@ pub struct GivenNestStage {
 
 impl Work for GivenNestStage {
     const ID: &'static str = "nest";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Option<NestFacts>>;
     fn parameters(&self) -> Value {

@@ -129,7 +129,7 @@ impl<'a> Clearing<'a> {
 
     /// What is left beside the tool goes last, place by place: a fin left standing grows with every height, until it
     /// meets the neck above the flutes.
-    fn films(&mut self, mut at: [f64; 2], mut down: bool, bounds_deg: &[u32], out: &mut Vec<Pass>) {
+    pub fn films(&mut self, mut at: [f64; 2], mut down: bool, bounds_deg: &[u32], out: &mut Vec<Pass>) {
         let film_mm = std::mem::replace(&mut self.film_mm, 0.0);
         self.seen.fill(UNKNOWN);
         self.dead.fill(false);

@@ -142,6 +142,40 @@ impl Sampler {
         }
         seen
     }
+
+    /// Runs moves of a mill with flutes of `flute_mm`; how far what its edge takes stands above them at most, mm.
+    fn over_flutes(&mut self, moves: &[Move], r: f64, flute_mm: f64) -> f64 {
+        let mut over = f64::NEG_INFINITY;
+        let mut at: Option<[f64; 3]> = None;
+        for m in moves {
+            let (Move::Rapid(to) | Move::Cut(to) | Move::Plunge(to)) = *m else {
+                panic!("roughing has straight moves")
+            };
+            let from = at.replace(to).unwrap_or(to);
+            if matches!(m, Move::Rapid(_)) {
+                continue;
+            }
+            let length = (to[0] - from[0]).hypot(to[1] - from[1]).hypot(to[2] - from[2]);
+            // Two pixels a step leave a micrometre between discs.
+            let n = (length / (2.0 * PIXEL_MM)).ceil().max(1.0);
+            for k in 1..=n as usize {
+                let p: [f64; 3] = std::array::from_fn(|a| from[a] + (to[a] - from[a]) * k as f64 / n);
+                let c = [0, 1].map(|a| (p[a] - self.origin[a]) / PIXEL_MM);
+                let r = r / PIXEL_MM;
+                for j in (c[1] - r).ceil() as usize..=(c[1] + r) as usize {
+                    let half = (r * r - (j as f64 - c[1]).powi(2)).max(0.0).sqrt();
+                    for i in (c[0] - half).ceil() as usize..=(c[0] + half) as usize {
+                        let top = &mut self.top[j * self.n[0] + i];
+                        if *top > p[2] {
+                            over = over.max(*top - p[2] - flute_mm);
+                            *top = p[2];
+                        }
+                    }
+                }
+            }
+        }
+        over
+    }
 }
 
 /// Share of the cutting length by engagement, as a line to read.
@@ -237,6 +271,46 @@ fn no_cut_of_roughing_engages_more_than_the_width_of_the_material_does_in_a_stra
             assert!(seen.rapid_mm <= 0.0, "op{}: rapid {} mm in stock", scene.setup, seen.rapid_mm);
         }
     }
+}
+
+#[test]
+fn in_a_blank_deeper_than_its_flutes_the_mill_goes_deep_and_meets_nothing_above_them() {
+    let implant = PEEK_FORM.implant(0);
+    let (mut plan, params) = titanium();
+    // Half of 6 mm go down at once, three layers.
+    let flute_mm = 6.0;
+    plan.tools.get_mut("rough").unwrap().flute_length_mm = flute_mm;
+    // As deep a cut by a mill whose flutes are as long as the blank is deep.
+    let mut long = plan.clone();
+    long.tools.get_mut("rough").unwrap().flute_length_mm = 40.0;
+    long.material.rough.depth_over_diameter = 0.5 * flute_mm / 8.0;
+    let scene = Scene::new(&implant, &plan, &plan.setups[0]).unwrap();
+    let run = |plan: &Plan| {
+        let tools = Roles::of(plan).unwrap();
+        let mut maker =
+            Maker { implant: &implant, plan, params: &params, tools: &tools, watch: &Silent, out: vec![] };
+        maker.rough(&scene, (0, 1), &[]).unwrap();
+        let moves = moves_of(&maker, "rough", scene.setup);
+        let ends: Vec<[f64; 3]> = moves
+            .iter()
+            .filter_map(|m| match *m {
+                Move::Cut(p) => Some(p),
+                _ => None,
+            })
+            .collect();
+        let cut_mm: f64 = ends.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum();
+        let deepest_mm = ends.iter().map(|p| scene.stock_hi[2] - p[2]).fold(0.0, f64::max);
+        let over_mm = Sampler::new(&scene).over_flutes(moves, 4.0, flute_mm);
+        eprintln!("{cut_mm:.0} mm, down to {deepest_mm:.1} mm, {over_mm:.2} mm above the flutes");
+        (cut_mm, deepest_mm, over_mm)
+    };
+    let ((cut_mm, deepest_mm, over_mm), long) = (run(&plan), run(&long));
+    assert!(over_mm <= 0.0, "{over_mm} mm above the flutes");
+    assert!(deepest_mm > flute_mm + 2.0, "{deepest_mm}");
+    // Where nothing forbids them there are fins, and this sampler sees them.
+    assert!(long.2 > 0.1, "{} mm", long.2);
+    // Layers alone are twice as long.
+    assert!(cut_mm < 1.3 * long.0, "{cut_mm} {}", long.0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::adapt::BERTH_MM;
 use super::region::march;
 use super::rough::Roughing;
 use super::stock::{Layer, Stock};
+use super::ways::between;
 
 impl Roughing<'_> {
     /// Opens a piece by a helix or a ramp. False where neither fits.
@@ -39,14 +40,11 @@ impl Roughing<'_> {
             };
             let top = (0..72).step_by(6).map(|k| over(turn(k))).fold(z, f64::max).min(above.max(z));
             self.start(moves, turn(0), top, over(turn(0)));
-            self.helix(moves, centre, helix, top, z);
-            (0..72).for_each(|k| {
-                layer.cut(turn(k));
+            let level = self.helix(moves, centre, helix, top, z);
+            level.windows(2).flat_map(|w| between(w[0], w[1])).for_each(|p| {
+                layer.cut(p);
             });
-            *here = turn(0);
-            if let Some(Move::Plunge(p)) = moves.last() {
-                *here = [p[0], p[1]];
-            }
+            *here = *level.last().expect("a turn has chords");
             return true;
         }
         let t0 = march(plane, mine, &[(seed, 0.0)]);
@@ -81,23 +79,23 @@ impl Roughing<'_> {
         moves.push(Move::Plunge([p[0], p[1], top]));
     }
 
-    fn helix(&self, moves: &mut Vec<Move>, c: [f64; 2], r: f64, from: f64, to: f64) {
+    /// Returns the places of the level turn at its end.
+    fn helix(&self, moves: &mut Vec<Move>, c: [f64; 2], r: f64, from: f64, to: f64) -> Vec<[f64; 2]> {
         let turn = std::f64::consts::TAU * r;
         let turns = (from - to) / (turn * self.ramp_rad.tan());
         // A roughing hole need not be round: 8 chords a turn, 20 for a wide one.
         let chords = (8.0 * r).clamp(8.0, 20.0).ceil();
         let n = (turns * chords).ceil().max(1.0) as usize;
-        let on = |k: f64, z: f64| {
-            let (s, co) = (k / chords * std::f64::consts::TAU).sin_cos();
-            Move::Plunge([c[0] + r * co, c[1] + r * s, z])
+        let on = |k: usize| {
+            let (s, co) = (k as f64 / chords * std::f64::consts::TAU).sin_cos();
+            [c[0] + r * co, c[1] + r * s]
         };
-        for k in 1..=n {
-            moves.push(on(k as f64, from + (to - from) * k as f64 / n as f64));
-        }
+        let plunge = |p: [f64; 2], z: f64| Move::Plunge([p[0], p[1], z]);
+        moves.extend((1..=n).map(|k| plunge(on(k), from + (to - from) * k as f64 / n as f64)));
         // One level turn cleans the bottom.
-        for k in 1..=chords as usize {
-            moves.push(on((n + k) as f64, to));
-        }
+        let level: Vec<[f64; 2]> = (n..=n + chords as usize).map(on).collect();
+        moves.extend(level.iter().skip(1).map(|&p| plunge(p, to)));
+        level
     }
 
     fn to_and_fro(&self, moves: &mut Vec<Move>, path: &[[f64; 2]], length: f64, from: f64, to: f64) {

@@ -214,15 +214,13 @@ impl Maker<'_> {
             floor_mm: &floor_mm,
             room_mm: &room_mm,
             radius_mm: mill.radius_mm(),
+            flute_mm: mill.flute_length_mm,
             top_mm: scene.stock_hi[2],
             layer_mm: cleared.layer_mm,
-            // Where the blank is deeper than the flutes are long, deep cuts left fins that the judge found above them (3.8 mm on
-            // a real case): there the mill goes down layer by layer.
-            depth_mm: if deepest_mm > mill.flute_length_mm {
-                cleared.layer_mm
-            } else {
-                (cutting.depth_over_diameter * mill.diameter_mm).min(params.rough_depth_mm_max)
-            },
+            // Half the flutes: what is cut next must not reach above them.
+            depth_mm: (cutting.depth_over_diameter * mill.diameter_mm)
+                .min(params.rough_depth_mm_max)
+                .min(0.5 * mill.flute_length_mm),
             width_mm: cutting.width_over_diameter * mill.diameter_mm,
             film_mm,
             // A fin as high as the blank is of no weight until it stands above the flutes. A thinner mill leaves to the

@@ -9,15 +9,20 @@
 //! piece of that region is cleared from the side where a place in it is open already, else opened by a helix where it
 //! is widest (by a ramp to and fro where even a helix is too wide); see [`super::adapt`].
 //!
-//! **Guarantees** Outside entries no move at the cutting feed engages more than the bound, but for what pixels and
-//! chords hide; what only larger angles open runs at the feed of entries. Where nothing stands nothing is cut.
+//! In a blank deeper than the flutes the axis keeps away from where something may stand above them, by the mill's radius and
+//! by what is not known of the stock. Fins thinner than a pixel, which would keep it away from much, are taken before the
+//! mill goes deeper, from the last height that is cleared.
+//!
+//! **Guarantees** What the mill takes stands nowhere above its flutes. Outside entries no move at the cutting feed engages
+//! more than the bound, but for what pixels and chords hide; what only larger angles open runs at the feed of entries.
+//! Where nothing stands nothing is cut.
 
 use crate::model::Move;
 
 use super::adapt::{BERTH_MM, Clearing, Pass, Reach};
 use super::plane::Plane;
 use super::region::{components, simplify};
-use super::stock::{Layer, Stock};
+use super::stock::{DOUBT_MM, Layer, Stock};
 
 /// What roughing works on; lattice nodes are places of the tool's axis.
 pub struct Roughing<'a> {
@@ -31,6 +36,8 @@ pub struct Roughing<'a> {
     pub room_mm: &'a [f64],
     /// Radius of the mill, mm.
     pub radius_mm: f64,
+    /// Length of its flutes, mm.
+    pub flute_mm: f64,
     /// Top of the blank, mm.
     pub top_mm: f64,
     /// Heights are this far apart, mm.
@@ -95,6 +102,7 @@ impl Roughing<'_> {
         let mut above = 0;
         while above < count {
             let deep = (above + at_once).min(count);
+            self.thin(z(deep), z(above), stock, &mut here, &mut out);
             for k in (above + 1..=deep).rev() {
                 self.height(z(k), z(above), layer, stock, &mut here, &mut out);
             }
@@ -122,9 +130,7 @@ impl Roughing<'_> {
                     && out.cleared_mm[at] <= above + 1e-9
             })
             .collect();
-        let region = opened(&self.plane, &region);
-        // Distance to where the axis must not go, half a node inside the last free one.
-        let clear = self.plane.distance_to(|at| !region[at]);
+        let (region, clear) = self.within_flutes(&region, z, stock);
         let mut layer = stock.layer(z, self.radius_mm);
         let mut todo: Vec<Option<Vec<usize>>> =
             components(&self.plane, &region).into_iter().map(Some).collect();
@@ -141,6 +147,59 @@ impl Roughing<'_> {
             self.clear(&piece, &clear, [z, above], stock, &mut layer, here, out);
         }
         stock.take(&layer, z);
+    }
+
+    /// What is known to stand no higher is within the flutes of a tip at `z`, mm: links run above what they are taken to cut.
+    fn flute_top_mm(&self, z: f64) -> f64 {
+        z + self.flute_mm - LIFT_MM
+    }
+
+    /// A region but for the places where the edge of a mill at `z` would meet stock above the flutes; and per node the
+    /// distance to where the axis must not go, half a node inside the last free one.
+    fn within_flutes(&self, region: &[bool], z: f64, stock: &Stock) -> (Vec<bool>, Vec<f32>) {
+        let region = opened(&self.plane, region);
+        let mut clear = self.plane.distance_to(|at| !region[at]);
+        let Some(tall) = stock.distance_above(self.flute_top_mm(z), &self.plane) else {
+            return (region, clear);
+        };
+        // A place is free from a node's distance on.
+        let step = self.plane.step;
+        for (clear, tall) in clear.iter_mut().zip(tall) {
+            *clear = clear.min((tall - self.radius_mm - DOUBT_MM + step) as f32);
+        }
+        let region: Vec<bool> =
+            region.iter().zip(&clear).map(|(&r, &c)| r && f64::from(c) >= 0.99 * step).collect();
+        (opened(&self.plane, &region), clear)
+    }
+
+    /// Takes, from `z`, down to which all is cleared, the fins that would stand above the flutes at the height `next`.
+    fn thin(&self, next: f64, z: f64, stock: &mut Stock, here: &mut [f64; 2], out: &mut Roughed) {
+        let mut fins = stock.fins(self.flute_top_mm(next), self.radius_mm);
+        if fins.is_empty() {
+            return;
+        }
+        let cleared: Vec<bool> = (0..self.plane.len())
+            .map(|at| self.room_mm[at] >= 0.0 && out.cleared_mm[at] <= z + 1e-9 && self.lowest_mm[at] <= z)
+            .collect();
+        let (region, clear) = self.within_flutes(&cleared, z, stock);
+        let bounds = self.bounds_deg();
+        let mut passes = Vec::new();
+        let mut clearing = Clearing::new(&self.plane, &clear, &region, &mut fins, self.film_mm, self.stay_mm);
+        clearing.films(*here, false, &bounds, &mut passes);
+        for pass in &passes {
+            self.pass(&mut out.moves, pass, bounds[0], [z, self.top_mm], stock, here);
+        }
+        if !passes.is_empty() {
+            out.moves.push(Move::Rapid([here[0], here[1], self.clearance_mm]));
+        }
+        stock.take(&fins, z);
+    }
+
+    /// Engagement of a straight cut, degrees; what a tight place does not open within it is tried within more of it before
+    /// a slot is cut.
+    fn bounds_deg(&self) -> [u32; 5] {
+        let bound = engagement_rad(self.width_mm, self.radius_mm).to_degrees().floor();
+        [1.0, 1.25, 1.6, 2.5, 180.0].map(|k: f64| (bound * k).min(180.0) as u32)
     }
 
     /// One connected region at one height.
@@ -175,9 +234,7 @@ impl Roughing<'_> {
                 out.left.push((z, piece.len()));
                 return;
             }
-            let bound = engagement_rad(self.width_mm, self.radius_mm).to_degrees().floor();
-            // What a tight place does not open within the bound is tried within more of it before a slot is cut.
-            let bounds = [1.0, 1.25, 1.6, 2.5, 180.0].map(|k: f64| (bound * k).min(180.0) as u32);
+            let bounds = self.bounds_deg();
             let mut clearing = Clearing::new(plane, clear, &mine, layer, self.film_mm, self.stay_mm);
             for pass in clearing.run(*here, !open, &bounds, self.films) {
                 self.pass(&mut moves, &pass, bounds[0], [z, above], stock, here);

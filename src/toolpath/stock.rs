@@ -4,7 +4,8 @@
 //! stock, and the height below which a tool coming down meets some.
 //!
 //! **Guarantees** Heights only fall. A pixel is taken when its centre is: what stands at the rim of a cut is known to
-//! half a pixel's diagonal, 0.07 mm.
+//! half a pixel's diagonal, 0.07 mm. A second height per pixel falls only when all of the pixel is surely taken: what is
+//! thinner than a pixel and stands high is found by it.
 
 use nalgebra::{Isometry3, Point3, Vector3};
 
@@ -15,6 +16,10 @@ use super::plane::Plane;
 const PIXEL_MM: f64 = 0.1;
 /// Less than this between two heights is none, mm.
 const FILM_MM: f64 = 0.02;
+/// All of a pixel is taken when its centre lies this far inside the tool's edge, and nothing of it is met as far outside, mm:
+/// half a diagonal, 0.071, what passes are simplified by, 0.02, the scallops between steps, 0.001, and what a distance bends
+/// between two nodes, 0.004, are less.
+pub const DOUBT_MM: f64 = 0.1;
 
 /// Highest and lowest stock per pixel.
 #[derive(Clone, Debug)]
@@ -23,6 +28,8 @@ pub struct Stock {
     pub plane: Plane,
     /// Highest stock, work z, mm.
     pub top_mm: Vec<f32>,
+    /// Above this surely nothing stands, not even what is thinner than a pixel, work z, mm.
+    sure_mm: Vec<f32>,
     /// Below this nothing stands, work z, mm.
     pub floor_mm: Vec<f32>,
     /// Top of the blank, mm: what stands off the pixels.
@@ -36,6 +43,7 @@ impl Stock {
         Self {
             plane,
             top_mm: vec![top_mm as f32; plane.len()],
+            sure_mm: vec![top_mm as f32; plane.len()],
             floor_mm: vec![f32::NEG_INFINITY; plane.len()],
             outside_mm: top_mm,
         }
@@ -53,49 +61,115 @@ impl Stock {
             let [x, y] = self.plane.xy(at);
             let p = other_from_this * Point3::new(x, y, 0.0);
             // The highest of the pixels about it: the two lattices lie anyhow.
-            let z = other.highest([p.x, p.y], 1.5 * other.plane.step);
+            let highest = |of: &[f32]| other.highest_of(of, [p.x, p.y], 1.5 * other.plane.step);
+            let z = highest(&other.top_mm);
             if axis.z < 0.0 {
                 self.floor_mm[at] = self.floor_mm[at].max((p.z - z) as f32);
             } else {
                 self.top_mm[at] = self.top_mm[at].min((z - p.z) as f32);
+                self.sure_mm[at] = self.sure_mm[at].min((highest(&other.sure_mm) - p.z) as f32);
             }
         }
     }
 
     /// One layer, whose ground is at `z_mm`, for a tool of `radius_mm`.
     pub fn layer(&self, z_mm: f64, radius_mm: f64) -> Layer {
-        let words = self.plane.nx.div_ceil(64);
-        let mut solid = vec![0u64; words * self.plane.ny];
+        Layer {
+            plane: self.plane,
+            words: self.words(),
+            solid: self.bits(&self.top_mm, z_mm),
+            unsure: self.bits(&self.sure_mm, z_mm),
+            above_mm: z_mm,
+            radius_mm,
+            sure_radius_mm: radius_mm - DOUBT_MM,
+            circle: circle(radius_mm),
+        }
+    }
+
+    /// What may stand above `above_mm`, however thin; to be taken by a tool of `radius_mm` so that it surely is.
+    pub fn fins(&self, above_mm: f64, radius_mm: f64) -> Layer {
+        let solid = self.bits(&self.sure_mm, above_mm);
+        let radius_mm = radius_mm - DOUBT_MM;
+        Layer {
+            plane: self.plane,
+            words: self.words(),
+            unsure: solid.clone(),
+            solid,
+            above_mm,
+            radius_mm,
+            sure_radius_mm: radius_mm,
+            circle: circle(radius_mm),
+        }
+    }
+
+    /// Distance of the nodes of `plane` to where something may stand above `above_mm`, mm; `None` where nothing does.
+    pub fn distance_above(&self, above_mm: f64, plane: &Plane) -> Option<Vec<f64>> {
+        let stands =
+            |at: usize| f64::from(self.sure_mm[at]) > above_mm.max(f64::from(self.floor_mm[at])) + FILM_MM;
+        if !(0..self.plane.len()).any(stands) {
+            return None;
+        }
+        let far = self.plane.distance_to(stands);
+        let h = self.plane.step;
+        let node = |at: usize| {
+            let p = plane.xy(at);
+            // Between four pixels; a distance bends by 0.3 µm between them at a mill's radius.
+            let at = |a: usize, n: usize| {
+                let x = ((p[a] - self.plane.origin[a]) / h).clamp(0.0, (n - 1) as f64);
+                let i = (x as usize).min(n - 2);
+                (i, x - i as f64)
+            };
+            let ((i, u), (j, v)) = (at(0, self.plane.nx), at(1, self.plane.ny));
+            let of = |i: usize, j: usize| f64::from(far[j * self.plane.nx + i]);
+            let row = |j: usize| of(i, j) * (1.0 - u) + of(i + 1, j) * u;
+            row(j) * (1.0 - v) + row(j + 1) * v
+        };
+        Some((0..plane.len()).map(node).collect())
+    }
+
+    fn words(&self) -> usize {
+        self.plane.nx.div_ceil(64)
+    }
+
+    /// The pixels in which something stands above `z_mm`, the heights being `top_mm`.
+    fn bits(&self, top_mm: &[f32], z_mm: f64) -> Vec<u64> {
+        let words = self.words();
+        let mut out = vec![0u64; words * self.plane.ny];
         for j in 0..self.plane.ny {
             for i in 0..self.plane.nx {
                 let at = j * self.plane.nx + i;
-                if f64::from(self.top_mm[at]) > z_mm.max(f64::from(self.floor_mm[at])) + FILM_MM {
-                    solid[j * words + i / 64] |= 1 << (i % 64);
+                if f64::from(top_mm[at]) > z_mm.max(f64::from(self.floor_mm[at])) + FILM_MM {
+                    out[j * words + i / 64] |= 1 << (i % 64);
                 }
             }
         }
-        Layer { plane: self.plane, words, solid, radius_mm, circle: circle(radius_mm) }
+        out
     }
 
-    /// Takes what `layer` has no more, down to its ground.
+    /// Takes what `layer` has no more, down to `z_mm`.
     pub fn take(&mut self, layer: &Layer, z_mm: f64) {
-        for j in 0..self.plane.ny {
-            for i in 0..self.plane.nx {
-                if !layer.holds(j * self.plane.nx + i) {
-                    let top = &mut self.top_mm[j * self.plane.nx + i];
-                    *top = top.min(z_mm as f32);
-                }
+        let z = z_mm as f32;
+        for at in 0..self.plane.len() {
+            if f64::from(self.top_mm[at]) > layer.above_mm && !layer.holds(at) {
+                self.top_mm[at] = self.top_mm[at].min(z);
+            }
+            if f64::from(self.sure_mm[at]) > layer.above_mm && !layer.has(&layer.unsure, at) {
+                self.sure_mm[at] = self.sure_mm[at].min(z);
             }
         }
     }
 
     /// Highest stock under a disc.
     pub fn highest(&self, c: [f64; 2], radius_mm: f64) -> f64 {
+        self.highest_of(&self.top_mm, c, radius_mm)
+    }
+
+    fn highest_of(&self, top_mm: &[f32], c: [f64; 2], radius_mm: f64) -> f64 {
         let mut top = f32::NEG_INFINITY;
         let whole = spans(&self.plane, c, radius_mm, |j, from, to| {
             for at in j * self.plane.nx + from..=j * self.plane.nx + to {
-                if self.top_mm[at] > self.floor_mm[at] {
-                    top = top.max(self.top_mm[at]);
+                if top_mm[at] > self.floor_mm[at] {
+                    top = top.max(top_mm[at]);
                 }
             }
             true
@@ -112,7 +186,12 @@ pub struct Layer {
     words: usize,
     /// One bit a pixel.
     solid: Vec<u64>,
+    /// The same for pixels that are not surely taken as a whole.
+    unsure: Vec<u64>,
+    /// What the bits stand for stands above this, mm.
+    above_mm: f64,
     radius_mm: f64,
+    sure_radius_mm: f64,
     /// The tool's edge, one point a degree.
     circle: Vec<[f64; 2]>,
 }
@@ -128,6 +207,11 @@ fn circle(radius_mm: f64) -> Vec<[f64; 2]> {
 }
 
 impl Layer {
+    /// True where nothing stands.
+    pub fn is_empty(&self) -> bool {
+        self.solid.iter().all(|&w| w == 0)
+    }
+
     /// Stock at a place; off the pixels there is.
     #[inline]
     fn is_solid(&self, x: f64, y: f64) -> bool {
@@ -154,17 +238,21 @@ impl Layer {
 
     /// Takes what lies under the tool at `c`. Returns how many pixels held stock.
     pub fn cut(&mut self, c: [f64; 2]) -> usize {
-        let mut taken = 0;
-        let (words, solid) = (self.words, &mut self.solid);
-        spans(&self.plane, c, self.radius_mm, |j, from, to| {
-            for w in from / 64..=to / 64 {
-                let (word, mask) = (&mut solid[j * words + w], mask(w, from, to));
-                taken += (*word & mask).count_ones() as usize;
-                *word &= !mask;
-            }
-            true
-        });
-        taken
+        let (plane, words) = (&self.plane, self.words);
+        let take = |bits: &mut [u64], radius_mm: f64| {
+            let mut taken = 0;
+            spans(plane, c, radius_mm, |j, from, to| {
+                for w in from / 64..=to / 64 {
+                    let (word, mask) = (&mut bits[j * words + w], mask(w, from, to));
+                    taken += (*word & mask).count_ones() as usize;
+                    *word &= !mask;
+                }
+                true
+            });
+            taken
+        };
+        take(&mut self.unsure, self.sure_radius_mm);
+        take(&mut self.solid, self.radius_mm)
     }
 
     /// A pixel of stock under a disc about `c`, if there is one. The disc's radius is the tool's and `more_mm`.
@@ -184,8 +272,13 @@ impl Layer {
     /// Whether a pixel that held stock still does.
     #[inline]
     pub fn holds(&self, pixel: usize) -> bool {
+        pixel == usize::MAX || self.has(&self.solid, pixel)
+    }
+
+    #[inline]
+    fn has(&self, bits: &[u64], pixel: usize) -> bool {
         let (i, j) = (pixel % self.plane.nx, pixel / self.plane.nx);
-        pixel == usize::MAX || self.solid[j * self.words + i / 64] >> (i % 64) & 1 != 0
+        bits[j * self.words + i / 64] >> (i % 64) & 1 != 0
     }
 }
 

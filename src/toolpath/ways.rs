@@ -241,7 +241,7 @@ fn heading_deg(a: [f64; 2], b: [f64; 2]) -> i32 {
 }
 
 /// Places on a straight way, a step apart.
-fn between(a: [f64; 2], b: [f64; 2]) -> impl Iterator<Item = [f64; 2]> {
+pub(super) fn between(a: [f64; 2], b: [f64; 2]) -> impl Iterator<Item = [f64; 2]> {
     let n = ((b[0] - a[0]).hypot(b[1] - a[1]) / STEP_MM).ceil().max(1.0) as usize;
     (0..=n).map(move |k| {
         let t = k as f64 / n as f64;
