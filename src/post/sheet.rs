@@ -179,7 +179,7 @@ fn coupon_words(plan: &Plan, dialect: Option<Dialect>) -> String {
     let Some(c) = &plan.flip else {
         return "none: probe pins and top face by hand before the second side".into();
     };
-    let how = if dialect.is_some_and(|d| wording(d).probes()) {
+    let how = if dialect.is_some_and(|d| wording(d).probing().is_some()) {
         format!("the program probes them and ends beyond {} µm", c.limit_um)
     } else {
         format!("the program waits for them to be measured; beyond {} µm do not go on", c.limit_um)
