@@ -1,6 +1,6 @@
 //! Probing of the flip coupon before the second side is cut, or the wait for somebody who measures it.
 
-use crate::model::{FlipCoupon, Part, Point, Pose, Work};
+use crate::model::{FlipCoupon, Part, Point, Pose, Tool, Work};
 
 use super::PostError;
 use super::dialect::{Condition, Probing, Touch};
@@ -17,6 +17,15 @@ const WAY_MM_PER_MIN: f64 = 500.0;
 const FIRST: u32 = 100;
 const EACH: u32 = 25;
 const AXES: [&str; 3] = ["x", "y", "z"];
+
+/// Time of the probe moves and the ways between them, s, without acceleration and rapids.
+pub(super) fn probing_s(coupon: &FlipCoupon, probe: &Tool) -> f64 {
+    let depth = coupon.opening_depth_mm + BELOW_STEP_MM + probe.radius_mm();
+    let plate = coupon.floor_z_mm.map_or(0.0, |z| -z - depth);
+    let searched = 4.0 * (0.5 * coupon.bore_mm - probe.radius_mm()) + plate;
+    let each = (ABOVE_MM + depth + searched) / WAY_MM_PER_MIN + searched / coupon.feed_mm_per_min;
+    60.0 * coupon.places_xy_mm.len() as f64 * each
+}
 
 impl Writer<'_> {
     /// After the openings: probes every bore, or waits.
