@@ -242,7 +242,9 @@ fn with_coupon() -> (Plan, Vec<Operation>) {
 type Probed = (Vec<(MotionKind, [i64; 3])>, Vec<(usize, [u32; 2], i64, i64)>);
 
 fn probed(text: &str, dialect: Dialect) -> Probed {
-    let reading = read_program(text, &ReadContext { dialect, ..ReadContext::open() });
+    // Home is above everything.
+    let context = ReadContext { dialect, work_zero_machine_mm: [0.0, 0.0, -300.0], ..ReadContext::open() };
+    let reading = read_program(text, &context);
     assert!(reading.faults.is_empty() && reading.complete, "{}: {:?}", dialect.name(), reading.faults);
     // In the coarser controls' increments.
     let um = |v: f64| (1e3 * v).round() as i64;

@@ -30,7 +30,7 @@ impl MillingStage {
 
 impl Work for MillingStage {
     const ID: &'static str = "milling";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "post"];
     type Out = Vec<Option<Milled>>;
     fn parameters(&self) -> Value {
@@ -77,7 +77,7 @@ impl InspectStage {
 
 impl Work for InspectStage {
     const ID: &'static str = "inspect";
-    const REVISION: u32 = 8;
+    const REVISION: u32 = 9;
     const NEEDS: &'static [&'static str] =
         &["scan", "bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
     type Out = Vec<Option<Inspection>>;

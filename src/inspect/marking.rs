@@ -263,7 +263,7 @@ pub fn judge(
 pub fn checks(marked: &Marked, t: &InspectToml) -> Vec<Check> {
     let d = marked.depth_mm;
     // The tolerance of the surface: a groove is held as what is beside it. In whole nanometres, for reading.
-    let off = |by: f64| ((d + by) * 1e6).round() * 1e-6;
+    let off = |by: f64| ((d + by) * 1e6).round() / 1e6;
     let depth = Check::new(
         "marking",
         "depth of the engraved marking where it is farthest from nominal",

@@ -32,13 +32,13 @@ impl Writer<'_> {
     pub(super) fn probe_coupon(&mut self) -> Result<(), PostError> {
         let Some(coupon) = &self.plan.flip else { return Ok(()) };
         self.operation = "flip coupon, probing".into();
-        let note = format!("flip coupon, probing, limit {} um", coupon.limit_um);
-        self.control.note(&mut self.page, &comment(&note));
+        let heading = comment(&format!("flip coupon, probing, limit {} um", coupon.limit_um));
         self.page.motion = "";
         let clearance = self.clearance()?;
         self.rise_to(clearance);
         let how = self.control.probing();
         let Some((control, probe)) = how.zip(self.plan.tools.get("probe")) else {
+            self.control.note(&mut self.page, &heading);
             return self.wait_for_measuring(coupon);
         };
         self.control.leave(&mut self.page);
@@ -47,6 +47,7 @@ impl Writer<'_> {
         self.coolant.clear();
         self.page.forget();
         control.begin(&mut self.page);
+        self.control.note(&mut self.page, &heading);
         self.rise_to(clearance);
         let work_from_part: Pose<Work, Part> = self.setup.part_from_work.inverse();
         let top = work_from_part.apply_raw(self.plan.stock.max_mm.mm)[2]

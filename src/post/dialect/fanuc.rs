@@ -6,7 +6,7 @@
 //! simulated is the corner cut, which `G64` rounds by the servo's lag. The tool is changed at the reference position
 //! (`G28`). Comments in capitals, which is all that older screens show.
 
-use super::{Condition, Head, Page, Probing, Touch, Wording, skip};
+use super::{Condition, Head, Page, Probing, SWITCH_ON, Touch, Wording, skip};
 
 pub(super) struct Fanuc;
 
@@ -61,6 +61,7 @@ impl Wording for Fanuc {
 impl Probing for Fanuc {
     /// The word that switches a probe on is the machine builder's.
     fn begin(&self, page: &mut Page) {
+        self.note(page, SWITCH_ON);
         self.stop(page);
     }
 

@@ -4,7 +4,7 @@
 //! goes home by `G53`, which needs no incremental mode. `G61` for the reason given for Fanuc; a control with a corner
 //! tolerance may be given `G187` in its place. Mist has no word of its own here: `M7` is the shower.
 
-use super::{Condition, Head, Page, Probing, Touch, Wording, skip};
+use super::{Condition, Head, Page, Probing, SWITCH_ON, Touch, Wording, skip};
 
 pub(super) struct Haas;
 
@@ -64,6 +64,7 @@ impl Wording for Haas {
 
 impl Probing for Haas {
     fn begin(&self, page: &mut Page) {
+        self.note(page, SWITCH_ON);
         self.stop(page);
         page.line("G103 P1");
     }

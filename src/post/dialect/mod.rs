@@ -239,6 +239,9 @@ pub(super) trait Wording {
     fn end(&self, page: &mut Page, setup: u32);
 }
 
+/// What the operator is asked where the word for it is the machine builder's.
+const SWITCH_ON: &str = "switch the probe on";
+
 /// Touch probing in the words of a control.
 pub(super) trait Probing {
     /// Before the first probe move, the probe being in the spindle.

@@ -5,7 +5,7 @@
 //! tool's length; `SUPA` with `D0` goes to the machine's own position. Holes are written as moves: what CYCLE83 does between
 //! pecks hangs on machine data. The sixth and later settable offsets are `G505`, `G506`; `G58` means something else.
 
-use super::{Condition, Head, Hole, Page, Probing, Touch, Wording, one_decimal};
+use super::{Condition, Head, Hole, Page, Probing, SWITCH_ON, Touch, Wording, one_decimal};
 
 pub(super) struct Siemens;
 
@@ -89,6 +89,7 @@ impl Wording for Siemens {
 impl Probing for Siemens {
     /// The word that switches a probe on is the machine builder's.
     fn begin(&self, page: &mut Page) {
+        self.note(page, SWITCH_ON);
         self.stop(page);
     }
 
