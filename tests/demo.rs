@@ -79,6 +79,9 @@ fn the_report_shows_every_operation_and_no_two_in_a_row_look_alike() {
     eprintln!("pictures of {} operations: {bytes} bytes", pictures.len());
     // A report is mailed: what the operations add stays within what one photograph takes.
     assert!(bytes < 250_000, "{bytes}");
+    let named =
+        |what: &str| operations.iter().filter(|o| o["name"].as_str().unwrap().starts_with(what)).count();
+    assert_eq!([named("flip coupon"), named("engraving"), named("MSG")], [3, 1, 0], "{operations:?}");
     for o in operations {
         assert!(!o["name"].as_str().unwrap().is_empty(), "{o}");
         assert!(number(o, "/time_s") > 0.0 && number(o, "/path_mm_cut") > 0.0, "{o}");

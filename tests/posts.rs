@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{compare, increment_mm, meant, part_helix, plan, read, try_write, write};
-use osteomill::model::{Dialect, Move, Operation};
+use osteomill::milling::{MotionKind, ReadContext, read_program};
+use osteomill::model::{Dialect, FlipCoupon, Move, Operation, Plan, ToolKind};
 
 fn operation(name: &str, setup: u32, tool: u32, coolant: &str, moves: Vec<Move>) -> Operation {
     Operation {
@@ -208,5 +209,93 @@ fn what_a_dialect_has_no_word_for_is_refused() {
     for dialect in [Dialect::Siemens, Dialect::Heidenhain] {
         let said = try_write(&operations(), &odd, dialect).unwrap_err().to_string();
         assert!(said.contains("G59.1") && said.contains("use one of G54 to G59"), "{said}");
+    }
+}
+
+/// A plan with a coupon of two bores, and its openings as the second side's first operation.
+fn with_coupon() -> (Plan, Vec<Operation>) {
+    let mut plan = plan();
+    let mut probe = plan.tools["finish"].clone();
+    (probe.number, probe.kind, probe.diameter_mm, probe.corner_radius_mm) = (91, ToolKind::Probe, 4.0, 2.0);
+    plan.tools.insert("probe".into(), probe);
+    plan.flip = Some(FlipCoupon {
+        places_xy_mm: vec![[41.23456, 30.0], [-38.5, -31.00004]],
+        bored_in: 10,
+        probed_in: 20,
+        bore_mm: 9.0,
+        bore_depth_mm: 10.5,
+        opening_mm: 12.0,
+        opening_depth_mm: 10.0,
+        floor_z_mm: Some(-20.0),
+        limit_um: 20.0,
+        past_mm: 0.5,
+        feed_mm_per_min: 60.0,
+    });
+    let mut ops = operations();
+    let opening =
+        vec![Move::Rapid([0.0, 0.0, 10.0]), Move::Plunge([0.0, 0.0, -0.5]), Move::Rapid([0.0, 0.0, 10.0])];
+    ops.insert(3, operation(FlipCoupon::OPENING, 20, 1, "dry", opening));
+    (plan, ops)
+}
+
+/// Ways of the probe below the clearance height, and what must hold of its touches.
+type Probed = (Vec<(MotionKind, [i64; 3])>, Vec<(usize, [u32; 2], i64, i64)>);
+
+fn probed(text: &str, dialect: Dialect) -> Probed {
+    // Home is above everything.
+    let context = ReadContext { dialect, work_zero_machine_mm: [0.0, 0.0, -300.0], ..ReadContext::open() };
+    let reading = read_program(text, &context);
+    assert!(reading.faults.is_empty() && reading.complete, "{}: {:?}", dialect.name(), reading.faults);
+    // In the coarser controls' increments.
+    let um = |v: f64| (1e3 * v).round() as i64;
+    let first = reading.motions.iter().position(|m| m.tool == 91).expect("the probe is used") as u32;
+    // Controls go home by different ways.
+    let low = |m: &&osteomill::milling::Motion| m.tool == 91 && m.end_mm[2] < 10.0;
+    let ways = reading.motions.iter().filter(low).map(|m| (m.kind, m.end_mm.map(um))).collect();
+    let order = |n: u32| reading.motions[first as usize..n as usize].iter().filter(low).count() as u32;
+    let checks = reading.probe_checks.iter();
+    let checks = checks.map(|c| (c.axis, c.touches.map(order), um(c.nominal_mm), um(c.limit_mm))).collect();
+    (ways, checks)
+}
+
+#[test]
+fn every_control_that_probes_the_coupon_makes_the_same_touches() {
+    let (plan, ops) = with_coupon();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/gcode/golden");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut all: Vec<(Dialect, Probed)> = Vec::new();
+    for dialect in Dialect::ALL {
+        let program = write(&ops, &plan, dialect).remove(1);
+        let path = folder.join(dialect.key()).join(program.file.replace("op20", "op20-coupon"));
+        if update {
+            std::fs::write(&path, &program.text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), program.text, "{}", dialect.key());
+        if dialect == Dialect::Heidenhain {
+            assert!(program.text.contains("STOP") && program.text.contains("measure bore 2"));
+            continue;
+        }
+        all.push((dialect, probed(&program.text, dialect)));
+    }
+    let (_, (ways, checks)) = &all[0];
+    assert_eq!(ways.iter().filter(|w| w.0 == MotionKind::Probe).count(), 2 * 5);
+    assert_eq!(checks.iter().map(|c| c.0).collect::<Vec<_>>(), [0, 1, 2, 0, 1, 2]);
+    assert!(checks.iter().all(|c| c.3 == 20));
+    for (dialect, probed) in &all[1..] {
+        assert_eq!(*probed, all[0].1, "{}", dialect.name());
+    }
+}
+
+#[test]
+fn what_an_operator_reads_fits_the_screen() {
+    let (plan, ops) = with_coupon();
+    for dialect in [Dialect::Fanuc, Dialect::Haas] {
+        let text = write(&ops, &plan, dialect).remove(1).text;
+        let alarms: Vec<&str> = text.lines().filter(|l| l.starts_with("#3000")).collect();
+        // A way down, five touches and three conditions at each bore.
+        assert_eq!(alarms.len(), 2 * 9);
+        assert!(alarms.iter().all(|l| l.split_once('(').unwrap().1.len() - 1 <= 26), "{alarms:?}");
+        let labels: std::collections::BTreeSet<&str> = text.lines().filter(|l| l.starts_with('N')).collect();
+        assert_eq!(labels.len(), 2 * 9, "every label once");
     }
 }

@@ -30,7 +30,7 @@ impl MillingStage {
 
 impl Work for MillingStage {
     const ID: &'static str = "milling";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "post"];
     type Out = Vec<Option<Milled>>;
     fn parameters(&self) -> Value {

@@ -162,7 +162,7 @@ impl PostStage {
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 5;
+    const REVISION: u32 = 6;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
     type Out = Vec<Vec<Program>>;
     fn parameters(&self) -> Value {

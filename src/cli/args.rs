@@ -178,7 +178,7 @@ pub struct Simulate {
     /// The part as designed, in the part's frame unless --pose is given.
     #[arg(long)]
     pub design: Option<PathBuf>,
-    /// implant.json whose part_from_patient takes a design in patient LPS to the part.
+    /// implant.json whose part_from_patient takes a design in patient LPS to the part, and whose marking is part of it.
     #[arg(long)]
     pub pose: Option<PathBuf>,
     /// Pipeline whose tables `milling` and `inspect` are used; the shipped PEEK one when not given.

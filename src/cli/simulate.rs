@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::catalog::{PipelineFile, ShopTexts, json_bytes};
 use crate::formats::stl;
-use crate::inspect::inspect;
+use crate::inspect::{inspect, inspect_marked};
 use crate::milling::{ProgramText, mill};
 use crate::model::{
     ImplantFacts, InspectionFacts, Job, Mesh, MillingFacts, OutOfTolerance, Part, Patient, Verdict,
@@ -35,14 +35,17 @@ fn usage(error: anyhow::Error) -> Ended {
     Ended::new(exit::USAGE, error)
 }
 
-fn read_design(a: &Simulate) -> anyhow::Result<Option<Mesh<Part>>> {
+/// The design in the part's frame, and whose it is where that is said.
+fn read_design(a: &Simulate) -> anyhow::Result<Option<(Mesh<Part>, Option<ImplantFacts>)>> {
     let Some(path) = &a.design else { return Ok(None) };
     let bytes = std::fs::read(path).context("--design cannot be read")?;
-    let Some(pose) = &a.pose else { return Ok(Some(stl::read_stl(&bytes).context("--design")?.mesh)) };
+    let Some(pose) = &a.pose else {
+        return Ok(Some((stl::read_stl(&bytes).context("--design")?.mesh, None)));
+    };
     let facts: ImplantFacts = serde_json::from_slice(&std::fs::read(pose).context("--pose cannot be read")?)
         .context("--pose is not an implant.json")?;
     let in_patient: Mesh<Patient> = stl::read_stl(&bytes).context("--design")?.mesh;
-    Ok(Some(in_patient.moved(&facts.part_from_patient)))
+    Ok(Some((in_patient.moved(&facts.part_from_patient), Some(facts))))
 }
 
 fn read_job(path: &Path) -> anyhow::Result<Job> {
@@ -73,11 +76,17 @@ pub fn simulate(a: &Simulate) -> Result<i32, Ended> {
             job.program.len()
         )));
     }
-    let milled = mill(&programs, &job, design.as_ref(), &file.milling()?, watch("milling").as_ref())
+    let mesh = design.as_ref().map(|d| &d.0);
+    let milled = mill(&programs, &job, mesh, &file.milling()?, watch("milling").as_ref())
         .map_err(|e| usage(e.into()))?;
     let inspection = match &design {
-        Some(mesh) => {
-            match inspect(mesh, &milled, &job, None, &file.inspect()?, watch("inspect").as_ref()) {
+        Some((mesh, implant)) => {
+            let (params, watch) = (file.inspect()?, watch("inspect"));
+            let made = match implant {
+                Some(facts) => inspect_marked(mesh, facts, &milled, &job, &params, watch.as_ref()),
+                None => inspect(mesh, &milled, &job, None, &params, watch.as_ref()),
+            };
+            match made {
                 Ok(i) => Some(i),
                 // A program that was refused at its first words leaves nothing to measure: the fault is the answer.
                 Err(_) if !milled.facts.collisions.is_empty() => None,

@@ -35,6 +35,10 @@ const WIDTH_MM: f64 = 0.001;
 /// What a place below the face may lie farther from the line than the radius and still be measured from it, mm.
 const BELOW_MM: f64 = 0.1;
 
+/// As far beside the groove its ball may be the cutter that comes nearest, mm: twice the tolerance, since beyond that a face
+/// which the finishing ball has left so high is out by itself.
+const EDGE_MM: f64 = 0.05;
+
 const DEPTH: &str = "focus of a measuring microscope or a stylus across the stroke, expanded uncertainty ≤ 6.3 µm (¼ of the \
                      tolerance), else no claim";
 
@@ -158,6 +162,11 @@ impl Groove {
         self.below_mm(p_mm) > 0.0
     }
 
+    /// True for a place of the face over the groove or at its edge, where its ball may decide.
+    pub fn reaches(&self, p_mm: [f64; 3]) -> bool {
+        self.off_line_mm(&p_mm.into()).is_some_and(|a| a <= self.radius_mm + EDGE_MM)
+    }
+
     /// How far below a place of the face the groove lies, to the nearest cutter that would make it, mm.
     fn below_mm(&self, p_mm: [f64; 3]) -> f64 {
         self.off_line_mm(&p_mm.into()).map_or(0.0, |a| (self.radius_mm - a).max(0.0))
@@ -252,12 +261,13 @@ pub fn judge(
 
 /// Is it there, as deep as it should be, and no larger than a marking is.
 pub fn checks(marked: &Marked, t: &InspectToml) -> Vec<Check> {
-    let (d, tol) = (marked.depth_mm, t.tolerance_mm);
-    // The tolerance of the surface: a groove is held as what is beside it.
+    let d = marked.depth_mm;
+    // The tolerance of the surface: a groove is held as what is beside it. In whole nanometres, for reading.
+    let off = |by: f64| ((d + by) * 1e6).round() / 1e6;
     let depth = Check::new(
         "marking",
         "depth of the engraved marking where it is farthest from nominal",
-        [d, d - tol, d + tol],
+        [d, off(-t.tolerance_mm), off(t.tolerance_mm)],
         marked.worst_depth_mm,
         "mm",
         DEPTH,

@@ -76,7 +76,9 @@ mod tests;
 use nalgebra::Vector3;
 
 use crate::geometry::Bvh;
-use crate::model::{FitInspection, Inspection, InspectionFacts, Job, Mesh, Milled, Part, Verdict, Watch};
+use crate::model::{
+    FitInspection, ImplantFacts, Inspection, InspectionFacts, Job, Mesh, Milled, Part, Verdict, Watch,
+};
 
 pub use error::InspectError;
 pub use fit::FitInput;
@@ -108,7 +110,23 @@ pub fn inspect(
     params: &InspectParams,
     watch: &dyn Watch,
 ) -> Result<Inspection, InspectError> {
-    look(design, milled, job, fit, params, Beside::MachineOff, watch)
+    let implant = fit.as_ref().map(|f| f.implant);
+    look(design, milled, job, (fit, implant), params, Beside::MachineOff, watch)
+}
+
+/// As [`inspect`] without a bone, of a design that is an implant's: a marking that its facts ask for is part of it.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_marked(
+    design: &Mesh<Part>,
+    implant: &ImplantFacts,
+    milled: &Milled,
+    job: &Job,
+    params: &InspectParams,
+    watch: &dyn Watch,
+) -> Result<Inspection, InspectError> {
+    look(design, milled, job, (None, Some(implant)), params, Beside::MachineOff, watch)
 }
 
 /// As [`inspect`] without a bone, less `sensitivity` and `capability`, on which no verdict depends and which take half of
@@ -123,14 +141,14 @@ pub fn inspect_surface(
     params: &InspectParams,
     watch: &dyn Watch,
 ) -> Result<Inspection, InspectError> {
-    look(design, milled, job, None, params, Beside::Nothing, watch)
+    look(design, milled, job, (None, None), params, Beside::Nothing, watch)
 }
 
 fn look(
     design: &Mesh<Part>,
     milled: &Milled,
     job: &Job,
-    fit: Option<FitInput>,
+    (fit, implant): (Option<FitInput>, Option<&ImplantFacts>),
     params: &InspectParams,
     beside: Beside,
     watch: &dyn Watch,
@@ -144,8 +162,7 @@ fn look(
         });
     }
     let tree = Bvh::new(design);
-    let marking =
-        fit.as_ref().and_then(|f| Some((f.implant.marking.as_ref()?, &f.implant.part_from_patient)));
+    let marking = implant.and_then(|i| Some((i.marking.as_ref()?, &i.part_from_patient)));
     let compared = surface::compare(design, &tree, milled, job, marking, t, beside, watch)?;
     let mut checks = verdict::of_surface(&compared, &milled.facts.collisions, t);
     let mut fitted = None;

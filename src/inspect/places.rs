@@ -48,8 +48,9 @@ pub fn choose(
     groove: Option<&Groove>,
     sweep: &Sweep,
 ) -> Vec<Place> {
-    // In the marking's groove a deviation is none from the face.
-    let marked = |p: [f64; 3]| groove.is_some_and(|g| g.holds(p));
+    // In the marking's groove a deviation is none from the face. At its edge the ball that cut it may come nearest, but if it
+    // bends or is thinner the finishing ball decides, which slopes of the deciding cutter do not know.
+    let marked = |p: [f64; 3]| groove.is_some_and(|g| g.reaches(p));
     let clear: Vec<usize> = (0..samples.len())
         // Where no cutter comes, none that is off changes anything.
         .filter(|&i| near[i].index.is_some() && !witnesses.near(samples[i].p_mm) && !marked(samples[i].p_mm))

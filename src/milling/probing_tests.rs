@@ -3,7 +3,7 @@
 use super::params::tests::params;
 use super::tests::{job, program};
 use super::{ProgramText, mill};
-use crate::model::{BoxPart, Fixture, Job, MillingFacts, Point, Silent, ToolKind, ToolMove};
+use crate::model::{BoxPart, Dialect, Fixture, Job, MillingFacts, Point, Silent, ToolKind, ToolMove};
 
 const PROBE: u32 = 9;
 
@@ -104,4 +104,35 @@ fn what_the_probe_does_not_find_where_the_text_expects_it_is_told() {
             kinds(&job, true, &text)
         );
     }
+}
+
+#[test]
+fn another_controls_words_come_to_the_same_touches() {
+    let mut job = bench();
+    (job.program[1].file, job.program[1].dialect) = ("op20.mpf".into(), Dialect::Siemens);
+    let ends = |condition: &str| format!("IF {condition}\nM30\nENDIF\n");
+    let touch = |axis: char, to: f64, n: u32, back: f64| {
+        let missed = ends("$AC_MEA[1]==0");
+        format!("MEAS=1 G1 {axis}{to} F60\nSTOPRE\n{missed}R{n}=$AA_MW[{axis}]\nG1 {axis}{back} F500\n")
+    };
+    let judged = |nominal: f64, end: f64, plate: f64| {
+        let text = format!(
+            "G710 G90 G94 G17 G40\nG55\nT1 M6\nD1\nS8000 M3\nG0 Z20\n{}M5\nT9 M6\nD1\nG0 Z20\nX15 Y10\nZ2\n\
+             MEAS=1 G1 Z-7.5 F500\nSTOPRE\n{}{}{}R3=(R1+R2)/2-({nominal})\n{}{}R5=R4-({plate})\n{}G0 Z20\nM30\n",
+            bore(2.0, 5.0),
+            ends("$AC_MEA[1]==1"),
+            touch('X', end, 1, 15.0),
+            touch('X', 12.0, 2, 15.0),
+            ends("ABS(R3)>0.0200"),
+            touch('Z', -10.5, 4, -7.5),
+            ends("ABS(R5)>0.0200"),
+        );
+        let programs = [program(1, &bore(1.0, 5.5)), ProgramText { file: "op20.mpf".into(), text }];
+        let milled = mill(&programs, &job, None, &params(&[("dexel_mm", 0.1)]), &Silent).expect("a job");
+        milled.facts.collisions.into_iter().map(|c| c.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(15.0, 18.0, -10.0), [""; 0]);
+    assert_eq!(judged(15.3, 18.0, -10.0), ["probe-nominal"]);
+    assert_eq!(judged(15.0, 18.0, -9.7), ["probe-nominal"]);
+    assert!(judged(15.0, 17.0, -10.0).contains(&"probe-finds-nothing".to_owned()));
 }

@@ -1,7 +1,8 @@
 //! Operations as a reader of the text sees them, and what is left of the blank after each.
 //!
 //! A program is split where the tool changes and where a line stands that is nothing but a comment: that is how this
-//! shop's and most other programs head their operations. Comments decide nothing but where a picture is taken.
+//! shop's and most other programs head their operations. What a comment tells the operator (`MSG`) heads nothing. Comments
+//! decide nothing but where a picture is taken.
 
 use super::carve::Piece;
 use super::motion::{Motion, MotionKind};
@@ -119,6 +120,9 @@ fn split(comments: &[(u32, String)], motions: &[Motion]) -> Vec<Heading> {
     out
 }
 
+/// Comments by which LinuxCNC says or writes something while it runs.
+const ACTIVE: [&str; 7] = ["MSG,", "DEBUG,", "PRINT,", "LOG,", "LOGOPEN,", "LOGAPPEND,", "LOGCLOSE"];
+
 /// Text of a line that holds a comment and nothing else but a block number.
 fn comment_alone(line: &str) -> Option<String> {
     let numbered = line.trim();
@@ -129,7 +133,8 @@ fn comment_alone(line: &str) -> Option<String> {
         None => rest.strip_prefix('(')?.strip_suffix(')').filter(|i| !i.contains(')'))?,
     };
     let inner = inner.trim();
-    (!inner.is_empty()).then(|| inner.to_owned())
+    let said = |a: &&str| inner.get(..a.len()).is_some_and(|i| i.eq_ignore_ascii_case(a));
+    (!inner.is_empty() && !ACTIVE.iter().any(said)).then(|| inner.to_owned())
 }
 
 /// Times of the operations of `program`, whose legs these are.
@@ -274,7 +279,9 @@ mod tests {
         {
             assert_eq!(comment_alone(line).as_deref(), Some("rough bone side"), "{line}");
         }
-        for line in ["G1 X1 (rough)", "(a) G0 X1 (b)", "", "()", "L X+1 ; there"] {
+        for line in
+            ["G1 X1 (rough)", "(a) G0 X1 (b)", "", "()", "L X+1 ; there", "(MSG,off in x)", "(debug, #1)"]
+        {
             assert_eq!(comment_alone(line), None, "{line}");
         }
     }

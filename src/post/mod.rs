@@ -9,8 +9,8 @@
 //! A rapid that goes up goes up first, one that goes down goes down last: no rapid cuts a corner. Path control is exact
 //! path or exact stop, what the judge simulates is what is run; Heidenhain has neither and is held within 5 µm.
 //!
-//! A flip coupon is probed where the control's words are known to the judge (LinuxCNC); on the others the program waits and
-//! says what is to be measured (`coupon`).
+//! A flip coupon is probed where the text says all of a probe move; on Heidenhain the program waits and says what is to be
+//! measured (`coupon`).
 //!
 //! **Guarantees** Every printed number reads back within half its last digit of the number meant (a partial helix of
 //! Heidenhain's: within 0.2 µm; x and y are said again after it); nothing is printed that is not finite, beyond the machine's

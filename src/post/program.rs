@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
         lines.push("units: mm, mm/min, 1/min".into());
         let tools = tools_by_number(plan);
         let mut used: Vec<u32> = own.iter().map(|o| o.tool).collect();
-        if own.iter().any(|o| o.name == FlipCoupon::OPENING) && self.control.probes() {
+        if own.iter().any(|o| o.name == FlipCoupon::OPENING) && self.control.probing().is_some() {
             used.extend(plan.tools.get("probe").map(|t| t.number));
         }
         used.sort_unstable();

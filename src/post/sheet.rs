@@ -5,9 +5,12 @@ use std::fmt::Write;
 use minijinja::{Environment, Value, context};
 
 use crate::geometry::outline::outline_xy;
-use crate::model::{Dialect, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, SetupTask, Work};
+use crate::model::{
+    Dialect, FlipCoupon, Implant, Move, Operation, Part, Plan, Pose, Program, Setup, SetupTask, Work,
+};
 
 use super::PostError;
+use super::coupon::probing_s;
 use super::dialect::wording;
 use super::timing::programmed_s;
 use super::tool_list::tool_list;
@@ -179,7 +182,7 @@ fn coupon_words(plan: &Plan, dialect: Option<Dialect>) -> String {
     let Some(c) = &plan.flip else {
         return "none: probe pins and top face by hand before the second side".into();
     };
-    let how = if dialect.is_some_and(|d| wording(d).probes()) {
+    let how = if dialect.is_some_and(|d| wording(d).probing().is_some()) {
         format!("the program probes them and ends beyond {} µm", c.limit_um)
     } else {
         format!("the program waits for them to be measured; beyond {} µm do not go on", c.limit_um)
@@ -221,6 +224,10 @@ fn clamp_words(plan: &Plan) -> String {
     format!("{}; as drawn, brown", per_setup.join("; "))
 }
 
+fn probes(program: &Program) -> bool {
+    wording(program.dialect).probing().is_some()
+}
+
 /// Rows of the table of operations and, last, the sum.
 fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) -> Vec<Value> {
     let clock = |s: f64| {
@@ -234,8 +241,8 @@ fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) 
         for o in operations.iter().filter(|o| o.setup == program.setup) {
             let [feed_s, rapid_s] = programmed_s(o, &plan.machine);
             let change_s = if tool == Some(o.tool) { 0.0 } else { plan.machine.tool_change_s };
-            tool = Some(o.tool);
             let time_s = feed_s + rapid_s + change_s;
+            tool = Some(o.tool);
             total_s += time_s;
             rows.push(context! {
                 program => program.file.clone(),
@@ -246,6 +253,23 @@ fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) 
                 coolant => o.coolant.clone(),
                 time => clock(time_s),
             });
+            let probing = plan.flip.as_ref().zip(plan.tools.get("probe"));
+            if let Some((coupon, probe)) =
+                probing.filter(|_| o.name == FlipCoupon::OPENING && probes(program))
+            {
+                let time_s = probing_s(coupon, probe) + plan.machine.tool_change_s;
+                tool = Some(probe.number);
+                total_s += time_s;
+                rows.push(context! {
+                    program => program.file.clone(),
+                    name => "flip coupon, probing",
+                    tool => format!("T{}", probe.number),
+                    speed => "0",
+                    feed => format!("{:.0}", coupon.feed_mm_per_min),
+                    coolant => "dry",
+                    time => clock(time_s),
+                });
+            }
         }
     }
     rows.push(context! { name => "all programs", time => clock(total_s) });
@@ -433,7 +457,7 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
         let c = at(pin.centre_xy_mm[0], pin.centre_xy_mm[1]);
         let _ = write!(
             s,
-            r##"<circle cx="{:.2}" cy="{:.2}" r="{:.2}" fill="#51606e"/><text x="{:.2}" y="{:.2}" text-anchor="middle">D{} X{:.2} Y{:.2}</text>"##,
+            r##"<circle cx="{:.2}" cy="{:.2}" r="{:.2}" fill="#51606e"/><text x="{:.2}" y="{:.2}" text-anchor="middle" font-size="2.6">D{} X{:.2} Y{:.2}</text>"##,
             c[0],
             c[1],
             pin.diameter_mm / 2.0,
@@ -458,10 +482,12 @@ fn drawing(implant: &Implant, plan: &Plan, setup: &Setup, outline: &[[f64; 2]]) 
                     0.5 * diameter
                 );
             }
+            // Beside the opening, on the side of the blank's middle.
+            let (aside, anchor) = if 2.0 * p[0] < a[0] + b[0] { (1.0, "start") } else { (-1.0, "end") };
             let _ = write!(
                 s,
-                r##"<text x="{:.2}" y="{:.2}" text-anchor="middle" dy="1" font-size="3" fill="#2e7d32">bore {}</text>"##,
-                p[0],
+                r##"<text x="{:.2}" y="{:.2}" text-anchor="{anchor}" dy="1" font-size="3" fill="#2e7d32">bore {}</text>"##,
+                p[0] + aside * (0.5 * c.opening_mm + 1.0),
                 p[1],
                 k + 1
             );

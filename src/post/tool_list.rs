@@ -38,7 +38,7 @@ pub struct ToolList {
 fn probes(plan: &Plan, program: &Program, number: u32) -> bool {
     plan.flip.as_ref().is_some_and(|c| c.probed_in == program.setup)
         && plan.tools.get("probe").is_some_and(|t| t.number == number)
-        && wording(program.dialect).probes()
+        && wording(program.dialect).probing().is_some()
 }
 
 /// The tools that the operations use, and the programs that use them.

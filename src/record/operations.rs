@@ -120,7 +120,11 @@ pub fn operation_pictures(plan: &Plan, programs: &[Program], milled: &Milled) ->
         let moves = milled.path.iter().filter(|m| {
             usize::from(m.program) == number && m.line >= op.line_first && m.line <= op.line_last
         });
-        let canvas = picture(&View::new(plan, setup), map, moves);
+        let mut canvas = picture(&View::new(plan, setup), map, moves);
+        let probe = plan.tools.values().any(|t| t.number == op.tool && t.kind == ToolKind::Probe);
+        for flip in plan.flip.iter().filter(|_| probe) {
+            touched(&mut canvas, &View::new(plan, setup), &flip.places_xy_mm);
+        }
         Some(OperationPicture { caption: caption(plan, setup, op, map), canvas })
     })
     .collect()
@@ -172,6 +176,16 @@ fn picture<'a>(view: &View, map: &StockMap, moves: impl Iterator<Item = &'a Tool
     both.put(&left, 0);
     both.put(&right, HALF + BETWEEN);
     both
+}
+
+/// Where a probe touches, which leaves no path: crosses on the left half.
+fn touched(canvas: &mut Canvas, view: &View, places_xy_mm: &[[f64; 2]]) {
+    const ARM: f64 = 9.0;
+    for &[x, y] in places_xy_mm {
+        let [x, y] = view.pixel(view.work_from_part.apply(Point::new([x, y, 0.0])).mm);
+        canvas.line([x - ARM, y], [x + ARM, y], 2, INK);
+        canvas.line([x, y - ARM], [x, y + ARM], 2, INK);
+    }
 }
 
 /// The work zero with +x and +y.

@@ -77,6 +77,8 @@ fn make() -> Made {
         let plan = tables.get_mut("plan").and_then(toml::Value::as_table_mut).expect("a table");
         plan.insert(key.into(), value).expect("a key of the table");
     }
+    // The sampler reads no probing.
+    tables["plan"]["flip_coupon"] = false.into();
     let tables: Tables = tables.try_into().expect("the shipped tables are valid");
     let implant = implant();
     let plan =

@@ -48,8 +48,8 @@ impl Reader<'_> {
 
     /// LinuxCNC: a second `%` ends the text, M2 and M30 end it too. False when the text has ended.
     fn plain_line(&mut self, line: &[u8], words: &mut Vec<Word>) -> Result<bool, WordError> {
-        if let Some(go) = self.probe_line(line, words)? {
-            return Ok(go);
+        if self.linuxcnc_probe_line(line, words)?.is_some() {
+            return Ok(true);
         }
         match read_words(line, words, true)? {
             LineKind::Percent => {
@@ -62,6 +62,9 @@ impl Reader<'_> {
 
     /// Fanuc and Haas: what stands between two `%`, a program number first.
     fn tape_line(&mut self, line: &[u8], words: &mut Vec<Word>, tape: &mut Tape) -> Result<bool, WordError> {
+        if self.skip_line(line, words)?.is_some() {
+            return Ok(true);
+        }
         let kind = read_words(line, words, false)?;
         if kind == LineKind::Percent {
             return Ok(tape.percent());
@@ -74,6 +77,9 @@ impl Reader<'_> {
     }
 
     fn siemens_line(&mut self, line: &[u8], words: &mut Vec<Word>) -> Result<bool, WordError> {
+        if self.siemens_probe_line(line, words)?.is_some() {
+            return Ok(true);
+        }
         match super::siemens::read_line(line, words)? {
             Line::Block => {
                 let go = self.block(words)?;

@@ -1,24 +1,21 @@
-//! Touch probing, LinuxCNC: probe moves, what is reckoned from them, and the one conditional that may follow.
+//! Touch probing: what the words of a control come to.
 //!
-//! Read are these lines in exactly these forms (blanks and case do not count), everything else stays refused:
+//! Each control's own lines are read by its own grammar, everything beside them stays refused: `linuxcnc` (`G38.2`), `skip`
+//! (Fanuc and Haas, `G31`), `siemens` (`MEAS`). All of them say the same few things: a probe goes along one axis until it touches; a
+//! parameter takes the touch; the tool goes straight back; the middle of two touches, or one touch, less where it should be,
+//! is compared with a limit; beyond it the program ends.
 //!
-//! ```text
-//! G38.3 Z-10.0 F500.0                           on its way: as G1, but a touch would stop it; none is expected
-//! G38.2 X12.5 F60.0                             one axis, G90, mm, spindle off, a probe in the spindle
-//! #111=#5061                                    the touch of the last probe move, in the axis it moved along
-//! G1 X10. F500.                                 next motion: straight back to where that move began
-//! #115=[[#111+#112]/2-[10.0]]                   middle of two touches along one axis, less where it should be
-//! #116=[#113-[-16.0]]                           one touch, less where it should be
-//! o101 if [ABS[#115] GT 0.0200]                 or [[#<_task> EQ 1] AND [ABS[#116] GT 0.0200]]
-//! (MSG,...)                                     any comment
-//! M0                                            none or more
-//! M2                                            must be: the branch that is taken ends the program
-//! o101 endif
-//! ```
+//! Where nothing is touched LinuxCNC stops by itself. The others go on, with the end of the move for a touch: two
+//! searches that both miss would have a perfect middle. There the program must ask after every probe move whether there was a
+//! touch, and after every way down whether there was none.
 //!
-//! The program is followed as on a part that is where it should be: the branch is not taken, and since it ends the program
-//! nothing else can follow from it. `#<_task>` is 0 in a preview, where nothing is touched, and 1 on the machine. Whether
-//! the probe touches where the text expects it is the milling's to say (`probing`). A touch that decides nothing is a fault.
+//! The program is followed as on a part that is where it should be: no branch that ends it is taken, and since it ends the
+//! program nothing else can follow from it. Whether the probe touches where the text expects it is the milling's to say
+//! (`probing`). A touch that decides nothing is a fault.
+
+mod linuxcnc;
+mod siemens;
+mod skip;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,10 +24,10 @@ use super::super::words::{Word, WordError, read_words};
 use super::Reader;
 use crate::model::Dialect;
 
-/// Parameters that a program may set: above a control's own locals, below those that it remembers.
-const PARAMETERS: std::ops::RangeInclusive<u32> = 31..=4999;
 /// The move back ends where the probe move began, within rounding of the sum, mm.
 const SAME_MM: f64 = 1e-9;
+/// No farther than this from the end of its move a touch may be taken for none, mm: no probe move of ours ends so near.
+const CLOSE_MM_MAX: f64 = 0.1;
 
 /// What a parameter holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,14 +45,18 @@ pub(super) struct Probing {
     tools: BTreeSet<u32>,
     /// The next motion must end here.
     back_to_mm: Option<[f64; 3]>,
-    /// Axis and motion of the touch that `#5061` to `#5063` tell of; none once it is taken or the tool has moved.
+    /// Axis and motion of the touch that the control's variables tell of; none once it is taken or the tool has moved.
     touched: Option<(usize, u32)>,
+    /// The motion of which the program has yet to ask whether it touched.
+    unasked: Option<u32>,
     held: BTreeMap<u32, Held>,
     /// Touches and parameters with a deviation that no condition has looked at.
     undecided: BTreeSet<u32>,
     unlooked: BTreeSet<u32>,
     /// Label of the open branch, and whether it has ended the program.
     branch: Option<(u32, bool)>,
+    /// Siemens: the results of the last probe move can be read.
+    stopped: bool,
 }
 
 /// The rest of a line, blanks taken out, upper case.
@@ -88,6 +89,21 @@ impl Rest<'_> {
     }
 }
 
+/// A line without blanks, upper case.
+fn tight(line: &[u8]) -> String {
+    String::from_utf8_lossy(line)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect::<String>()
+        .to_ascii_uppercase()
+}
+
+/// True when a line begins with one of these, which are upper case; most lines of a program begin with none.
+fn begins(line: &[u8], heads: &[&str]) -> bool {
+    let line = line.trim_ascii_start();
+    heads.iter().any(|h| line.get(..h.len()).is_some_and(|l| l.eq_ignore_ascii_case(h.as_bytes())))
+}
+
 fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }
@@ -105,10 +121,15 @@ impl Reader<'_> {
             self.probing.tools = known.iter().copied().collect();
             return;
         }
+        let probes = match self.dialect() {
+            Dialect::LinuxCnc => "G38.2",
+            Dialect::Siemens => "MEAS=",
+            _ => "G31",
+        };
         let mut tool = 0;
         for line in text.lines() {
             let mut words = Vec::new();
-            if line.trim_start().starts_with("G38.2") {
+            if line.trim_start().starts_with(probes) {
                 self.probing.tools.insert(tool);
             } else if line.contains("M6") && read_words(line.as_bytes(), &mut words, true).is_ok() {
                 tool = words.iter().find(|w| w.letter == b'T').map_or(tool, |w| w.value as u32);
@@ -121,48 +142,20 @@ impl Reader<'_> {
         self.probing.tools.contains(&self.tool)
     }
 
-    /// Reads a line of probing; `None` for any other line. LinuxCNC's words.
-    pub(super) fn probe_line(
-        &mut self,
-        line: &[u8],
-        words: &mut Vec<Word>,
-    ) -> Result<Option<bool>, WordError> {
-        let at = line.iter().position(|c| !c.is_ascii_whitespace());
-        let first = at.map(|a| line[a].to_ascii_uppercase());
-        let here = self.probing.branch.is_some()
-            || matches!(first, Some(b'#' | b'O'))
-            || (first == Some(b'G') && line[at.unwrap_or(0)..].starts_with(b"G38"));
-        if !here || self.dialect() != Dialect::LinuxCnc {
-            return Ok(None);
-        }
-        let text: String =
-            String::from_utf8_lossy(line).chars().filter(|c| !c.is_whitespace()).collect::<String>();
-        let text = text.to_ascii_uppercase();
-        match first {
-            Some(b'O') => self.condition(&text),
-            _ if self.probing.branch.is_some() => self.in_branch(line, words),
-            Some(b'#') => self.reckon(&text),
-            _ => self.probe_move(line, words),
-        }?;
-        Ok(Some(true))
-    }
-
-    fn probe_move(&mut self, line: &[u8], words: &mut Vec<Word>) -> Result<(), WordError> {
-        read_words(line, words, true)?;
-        self.out.blocks += 1;
-        let is = |w: &Word, code: f64| w.letter == b'G' && (w.value - code).abs() < 1e-9;
+    /// A probe move from its words: one axis, G90, mm, feed per minute, and one G that `allowed` knows.
+    fn probe_words(&mut self, words: &[Word], allowed: &[f64], form: &str) -> Result<(), WordError> {
         let plain = |w: &Word| match w.letter {
-            b'G' => is(w, 38.2) || is(w, 38.3),
+            b'G' => allowed.iter().any(|code| (w.value - code).abs() < 1e-9),
             b'X' | b'Y' | b'Z' | b'F' => true,
             _ => false,
         };
         let once = |l: u8| words.iter().filter(|w| w.letter == l).count() <= 1;
         let axes: Vec<&Word> = words.iter().filter(|w| (b'X'..=b'Z').contains(&w.letter)).collect();
         let ([axis], true) = (axes.as_slice(), words.iter().all(plain) && once(b'G') && once(b'F')) else {
-            return Err(refused("a probe move is G38.2 or G38.3 with one of X, Y, Z and F"));
+            return Err(refused(&format!("a probe move is {form} with one of X, Y, Z and F")));
         };
         if self.incremental || self.inverse_time || self.unit()? != 1.0 {
-            return Err(refused("a probe move under G91, G93 or G20"));
+            return Err(refused("a probe move in increments, inverse time or inches"));
         }
         if let Some(f) = words.iter().find(|w| w.letter == b'F') {
             self.take_feed(f.value)?;
@@ -176,20 +169,19 @@ impl Reader<'_> {
         }
         self.no_touch_forgotten();
         let a = usize::from(axis.letter - b'X');
-        let mut end = self.position;
-        end[a] = axis.value;
-        self.check_before_motion(false, true, end);
+        let mut end_mm = self.position;
+        end_mm[a] = axis.value;
+        self.check_before_motion(false, true, end_mm);
         let feed_mm_per_min = self.modal_feed();
         let from_mm = self.position;
-        if distance(from_mm, end) == 0.0 {
+        if distance(from_mm, end_mm) == 0.0 {
             return Err(refused("a probe move that goes nowhere"));
         }
-        let searches = words.iter().any(|w| is(w, 38.2));
         self.push(Motion {
             line: self.line,
-            kind: if searches { MotionKind::Probe } else { MotionKind::Feed },
+            kind: MotionKind::Probe,
             from_mm,
-            end_mm: end,
+            end_mm,
             from_deg: self.angles,
             end_deg: self.angles,
             centre_mm: [0.0; 3],
@@ -199,13 +191,25 @@ impl Reader<'_> {
             spindle_rpm: 0.0,
             tool: self.tool,
         });
-        if searches {
-            self.probing.back_to_mm = Some(from_mm);
-            self.probing.touched = Some((a, self.out.motions.len() as u32 - 1));
+        let motion = self.out.motions.len() as u32 - 1;
+        self.probing.back_to_mm = Some(from_mm);
+        self.probing.touched = Some((a, motion));
+        if self.dialect() != Dialect::LinuxCnc {
+            self.probing.unasked = Some(motion);
         }
         // The next block names its motion: nobody probes by accident.
         self.motion = None;
         Ok(())
+    }
+
+    /// The last probe move was a way on which no touch is expected: it has ended where it should.
+    fn touches_nothing(&mut self) {
+        self.probing.back_to_mm = None;
+        self.probing.unasked = None;
+        self.probing.touched = None;
+        if let Some(last) = self.out.motions.last_mut() {
+            last.kind = MotionKind::Feed;
+        }
     }
 
     /// What must hold of the motion after a probe move; for every motion.
@@ -224,6 +228,14 @@ impl Reader<'_> {
     }
 
     fn no_touch_forgotten(&mut self) {
+        if self.probing.unasked.take().is_some() {
+            self.fault(
+                "probe-unasked",
+                "the tool moves on from a probe move, and the program has not asked whether it touched: this control goes on where \
+                 it did not"
+                    .into(),
+            );
+        }
         if self.probing.touched.take().is_some() {
             self.fault(
                 "probe-unused",
@@ -246,31 +258,28 @@ impl Reader<'_> {
         }
     }
 
-    /// `#n=`…
-    fn reckon(&mut self, text: &str) -> Result<(), WordError> {
-        self.out.blocks += 1;
-        let none = || refused("this parameter");
-        let mut rest = Rest(text);
-        rest.eat("#").ok_or_else(none)?;
-        let number = rest.whole().filter(|n| PARAMETERS.contains(n)).ok_or_else(none)?;
-        rest.eat("=").ok_or_else(none)?;
-        let tail = rest.0;
-        if let Some(axis) = ["#5061", "#5062", "#5063"].iter().position(|w| *w == tail) {
-            return match self.probing.touched.take() {
-                Some((a, motion)) if a == axis => {
-                    self.probing.undecided.insert(motion);
-                    self.probing.held.insert(number, Held::Touch { axis, motion });
-                    Ok(())
-                }
-                _ => Err(refused("a touch of an axis along which the last move did not probe")),
-            };
+    /// A parameter takes the touch of the last move along an axis.
+    fn take_touch(&mut self, number: u32, axis: usize) -> Result<(), WordError> {
+        match self.probing.touched.take() {
+            Some((a, motion)) if a == axis => {
+                self.probing.undecided.insert(motion);
+                self.probing.held.insert(number, Held::Touch { axis, motion });
+                Ok(())
+            }
+            _ => Err(refused("a touch of an axis along which the last move did not probe")),
         }
-        let (numbers, nominal_mm) = middle(tail).or_else(|| single(tail)).ok_or_else(none)?;
-        let touch = |n: u32| match self.probing.held.get(&n) {
+    }
+
+    fn touch_in(&self, number: u32) -> Result<(usize, u32), WordError> {
+        match self.probing.held.get(&number) {
             Some(&Held::Touch { axis, motion }) => Ok((axis, motion)),
             _ => Err(refused("a parameter that holds no touch")),
-        };
-        let ((axis, a), (other, b)) = (touch(numbers[0])?, touch(numbers[1])?);
+        }
+    }
+
+    /// A parameter takes the middle of two touches, or of one given twice, less where it should be.
+    fn take_deviation(&mut self, number: u32, of: [u32; 2], nominal_mm: f64) -> Result<(), WordError> {
+        let ((axis, a), (other, b)) = (self.touch_in(of[0])?, self.touch_in(of[1])?);
         if axis != other {
             return Err(refused("the middle of touches along two axes"));
         }
@@ -281,98 +290,47 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `o101 if`…, `o101 endif`.
-    fn condition(&mut self, text: &str) -> Result<(), WordError> {
-        self.out.blocks += 1;
-        let none = || refused("this O word");
-        let mut rest = Rest(text);
-        rest.eat("O").ok_or_else(none)?;
-        let label = rest.whole().ok_or_else(none)?;
-        match self.probing.branch {
-            Some((open, true)) if open == label && rest.0 == "ENDIF" => {
-                self.probing.branch = None;
-                Ok(())
-            }
-            Some((open, _)) => Err(refused(&format!(
-                "the branch of o{open} must end the program with M2, and then with its own endif"
-            ))),
-            None => {
-                rest.eat("IF").ok_or_else(none)?;
-                let (number, limit_mm) = compared(rest.0).ok_or_else(none)?;
-                let Some(&Held::Deviation { axis, touches, nominal_mm }) = self.probing.held.get(&number)
-                else {
-                    return Err(refused("a condition on a parameter that holds no deviation"));
-                };
-                self.probing.unlooked.remove(&number);
-                let line = self.line;
-                self.out.probe_checks.push(ProbeCheck { line, axis, touches, nominal_mm, limit_mm });
-                self.probing.branch = Some((label, false));
-                Ok(())
-            }
-        }
+    /// A condition lets the program go on within the limit.
+    fn decide(&mut self, number: u32, limit_mm: f64) -> Result<(), WordError> {
+        let Some(&Held::Deviation { axis, touches, nominal_mm }) = self.probing.held.get(&number) else {
+            return Err(refused("a condition on a parameter that holds no deviation"));
+        };
+        self.probing.unlooked.remove(&number);
+        let line = self.line;
+        self.out.probe_checks.push(ProbeCheck { line, axis, touches, nominal_mm, limit_mm });
+        Ok(())
     }
 
-    /// A line of the branch that is not taken on a sound part.
-    fn in_branch(&mut self, line: &[u8], words: &mut Vec<Word>) -> Result<(), WordError> {
-        let (label, ended) = self.probing.branch.expect("a branch is open");
-        read_words(line, words, true)?;
-        let stop = match words.as_slice() {
-            [] => return Ok(()),
-            [w] if w.letter == b'M' && !ended => w.value,
-            _ => f64::NAN,
-        };
-        self.out.blocks += 1;
-        if stop == 2.0 {
-            self.probing.branch = Some((label, true));
-        } else if stop != 0.0 {
+    /// A condition lets the program go on where the touch in a parameter lies `farther` than this from the end of its move:
+    /// where there was one. Otherwise, where there was none.
+    fn decide_touch(
+        &mut self,
+        number: u32,
+        end_mm: f64,
+        (farther, by_mm): (bool, f64),
+    ) -> Result<(), WordError> {
+        let (axis, motion) = self.touch_in(number)?;
+        if self.probing.unasked != Some(motion) {
+            return Err(refused("a condition on a touch that is not the last move's"));
+        }
+        if (self.out.motions[motion as usize].end_mm[axis] - end_mm).abs() > SAME_MM {
+            return Err(refused("a touch compared with a place that is not the end of its move"));
+        }
+        // Written so that NaN is refused.
+        if !(by_mm > 0.0 && by_mm <= CLOSE_MM_MAX) {
             return Err(refused(&format!(
-                "in the branch of o{label} only a message, M0 and one M2 may stand"
+                "a touch compared within {by_mm} mm, at most {CLOSE_MM_MAX} are read"
             )));
+        }
+        if farther {
+            self.probing.unasked = None;
+        } else {
+            self.probing.undecided.remove(&motion);
+            self.probing.held.remove(&number);
+            self.touches_nothing();
         }
         Ok(())
     }
-}
-
-/// `[[#a+#b]/2-[n]]`
-fn middle(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    rest.eat("[[#")?;
-    let a = rest.whole()?;
-    rest.eat("+#")?;
-    let b = rest.whole()?;
-    rest.eat("]/2-[")?;
-    let nominal = rest.real()?;
-    rest.eat("]]")?;
-    rest.end()?;
-    (a != b).then_some(([a, b], nominal))
-}
-
-/// `[#a-[n]]`
-fn single(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    rest.eat("[#")?;
-    let a = rest.whole()?;
-    rest.eat("-[")?;
-    let nominal = rest.real()?;
-    rest.eat("]]")?;
-    rest.end()?;
-    Some(([a, a], nominal))
-}
-
-/// `[ABS[#n]GT0.02]`, on the machine alone or always.
-fn compared(text: &str) -> Option<(u32, f64)> {
-    let inner = match text.strip_prefix("[[#<_TASK>EQ1]AND") {
-        Some(rest) => rest.strip_suffix(']')?,
-        None => text,
-    };
-    let mut rest = Rest(inner);
-    rest.eat("[ABS[#")?;
-    let number = rest.whole()?;
-    rest.eat("]GT")?;
-    let limit = rest.real()?;
-    rest.eat("]")?;
-    rest.end()?;
-    Some((number, limit))
 }
 
 #[cfg(test)]

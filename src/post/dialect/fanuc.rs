@@ -6,7 +6,7 @@
 //! simulated is the corner cut, which `G64` rounds by the servo's lag. The tool is changed at the reference position
 //! (`G28`). Comments in capitals, which is all that older screens show.
 
-use super::{Head, Page, Wording};
+use super::{Condition, Head, Page, Probing, SWITCH_ON, Touch, Wording, skip};
 
 pub(super) struct Fanuc;
 
@@ -48,8 +48,32 @@ impl Wording for Fanuc {
         page.length_of = Some(tool);
     }
 
+    fn probing(&self) -> Option<&dyn Probing> {
+        Some(self)
+    }
+
     fn end(&self, page: &mut Page, _: u32) {
         page.line("M30");
         page.line("%");
+    }
+}
+
+impl Probing for Fanuc {
+    /// The word that switches a probe on is the machine builder's.
+    fn begin(&self, page: &mut Page) {
+        self.note(page, SWITCH_ON);
+        self.stop(page);
+    }
+
+    fn probe(&self, page: &mut Page, touch: &Touch) {
+        skip::probe(page, touch, "");
+    }
+
+    fn guarded(&self, page: &mut Page, touch: &Touch) {
+        skip::guarded(page, touch, "");
+    }
+
+    fn condition(&self, page: &mut Page, condition: &Condition) {
+        skip::condition(page, condition);
     }
 }

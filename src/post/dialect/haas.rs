@@ -4,9 +4,12 @@
 //! goes home by `G53`, which needs no incremental mode. `G61` for the reason given for Fanuc; a control with a corner
 //! tolerance may be given `G187` in its place. Mist has no word of its own here: `M7` is the shower.
 
-use super::{Head, Page, Wording};
+use super::{Condition, Head, Page, Probing, SWITCH_ON, Touch, Wording, skip};
 
 pub(super) struct Haas;
+
+/// Blocks that do nothing: even with `G103 P1` a variable is read a block too early.
+const LOOK_AHEAD_ENDS: &str = ";\n;\n";
 
 impl Wording for Haas {
     fn decimals(&self) -> u8 {
@@ -49,8 +52,36 @@ impl Wording for Haas {
         }
     }
 
+    fn probing(&self) -> Option<&dyn Probing> {
+        Some(self)
+    }
+
     fn end(&self, page: &mut Page, _: u32) {
         page.line("M30");
         page.line("%");
+    }
+}
+
+impl Probing for Haas {
+    fn begin(&self, page: &mut Page) {
+        self.note(page, SWITCH_ON);
+        self.stop(page);
+        page.line("G103 P1");
+    }
+
+    fn end(&self, page: &mut Page) {
+        page.line("G103");
+    }
+
+    fn probe(&self, page: &mut Page, touch: &Touch) {
+        skip::probe(page, touch, LOOK_AHEAD_ENDS);
+    }
+
+    fn guarded(&self, page: &mut Page, touch: &Touch) {
+        skip::guarded(page, touch, LOOK_AHEAD_ENDS);
+    }
+
+    fn condition(&self, page: &mut Page, condition: &Condition) {
+        skip::condition(page, condition);
     }
 }

@@ -1,7 +1,6 @@
 //! LinuxCNC: `op10.ngc`, four decimals, exact path (`G61`), `G43 H` after the change, cycles G81 and G83.
 
-use super::super::number::Word;
-use super::{Condition, Head, Page, Wording, one_decimal};
+use super::{Condition, Head, Page, Probing, Touch, Wording, one_decimal};
 
 pub(super) struct LinuxCnc;
 
@@ -31,19 +30,30 @@ impl Wording for LinuxCnc {
         page.line(&format!("G43 H{tool}"));
     }
 
-    fn probes(&self) -> bool {
-        true
+    fn probing(&self) -> Option<&dyn Probing> {
+        Some(self)
     }
 
-    fn probe(&self, page: &mut Page, (axis, to): (usize, Word), feed: f64, parameter: u32) {
-        let letter = ["X", "Y", "Z"][axis];
-        page.line(&format!("G38.2 {letter}{to} F{}", one_decimal(feed)));
-        page.line(&format!("#{parameter}=#{}", 5061 + axis));
+    fn end(&self, page: &mut Page, _: u32) {
+        page.line("M30");
+    }
+}
+
+impl Probing for LinuxCnc {
+    /// The control's own input tells whether the probe is on.
+    fn begin(&self, _: &mut Page) {}
+
+    fn probe(&self, page: &mut Page, t: &Touch) {
+        let letter = ["X", "Y", "Z"][t.axis];
+        page.line(&format!("G38.2 {letter}{} F{}", t.to, one_decimal(t.feed_mm_per_min)));
+        page.line(&format!("#{}=#{}", t.parameter, 5061 + t.axis));
         page.forget();
     }
 
-    fn guarded(&self, page: &mut Page, (axis, to): (usize, Word), feed: f64) {
-        page.line(&format!("G38.3 {}{to} F{}", ["X", "Y", "Z"][axis], one_decimal(feed)));
+    /// The first search, begun on a touch, is the control's own alarm.
+    fn guarded(&self, page: &mut Page, t: &Touch) {
+        let letter = ["X", "Y", "Z"][t.axis];
+        page.line(&format!("G38.3 {letter}{} F{}", t.to, one_decimal(t.feed_mm_per_min)));
         page.forget();
     }
 
@@ -55,14 +65,10 @@ impl Wording for LinuxCnc {
         let off = format!("[ABS[#{}] GT {:.4}]", c.into, c.limit_mm);
         // A preview touches where the move ends: opposite touches keep their middle there, one alone does not.
         let asked = if one { format!("[[#<_task> EQ 1] AND {off}]") } else { off };
-        page.line(&format!("o{} if {asked}", c.label));
+        page.line(&format!("o{} if {asked}", c.into));
         page.line(&format!("(MSG,{})", c.message));
         page.line("M0");
         page.line("M2");
-        page.line(&format!("o{} endif", c.label));
-    }
-
-    fn end(&self, page: &mut Page, _: u32) {
-        page.line("M30");
+        page.line(&format!("o{} endif", c.into));
     }
 }

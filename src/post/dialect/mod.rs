@@ -8,6 +8,7 @@ mod haas;
 mod heidenhain;
 mod linuxcnc;
 mod siemens;
+mod skip;
 
 use std::fmt::Write;
 
@@ -80,20 +81,31 @@ pub(super) struct Hole {
     pub feed_mm_per_min: f64,
 }
 
+/// A probe move along one axis.
+pub(super) struct Touch<'a> {
+    pub axis: usize,
+    pub to: Word,
+    pub feed_mm_per_min: f64,
+    /// Parameter that holds where it touched.
+    pub parameter: u32,
+    /// What the operator reads where a search touches nothing, or something is in the way: at most 26 characters.
+    pub short: &'a str,
+}
+
 /// What must hold of one or two touches.
 pub(super) struct Condition<'a> {
     /// Parameters that hold them; the same twice for one touch.
     pub touches: [u32; 2],
     /// Where their middle should be.
     pub nominal: Word,
-    /// Parameter for the deviation.
+    /// Parameter for the deviation, and label of the branch.
     pub into: u32,
-    /// Label of the branch.
-    pub label: u32,
     /// Most that it may be off, mm.
     pub limit_mm: f64,
     /// What the operator reads.
     pub message: &'a str,
+    /// The same in at most 26 characters.
+    pub short: &'a str,
 }
 
 /// Puts what the machine shall do into the words of one control.
@@ -218,22 +230,34 @@ pub(super) trait Wording {
         }
     }
 
-    /// True where touches are probed and judged in the program: [`Wording::probe`] and [`Wording::condition`].
-    fn probes(&self) -> bool {
-        false
+    /// How the program probes; none where it waits for somebody who measures.
+    fn probing(&self) -> Option<&dyn Probing> {
+        None
     }
-
-    /// A probe move along one axis; what it touched goes into a parameter.
-    fn probe(&self, _: &mut Page, _: (usize, Word), _feed: f64, _parameter: u32) {}
-
-    /// A move along one axis on which a touch stops the probe, where none is expected.
-    fn guarded(&self, _: &mut Page, _: (usize, Word), _feed: f64) {}
-
-    /// Ends the program with a message where the middle of the touches is off by more than the limit.
-    fn condition(&self, _: &mut Page, _: &Condition) {}
 
     /// The end, the spindle being off and away.
     fn end(&self, page: &mut Page, setup: u32);
+}
+
+/// What the operator is asked where the word for it is the machine builder's.
+const SWITCH_ON: &str = "switch the probe on";
+
+/// Touch probing in the words of a control.
+pub(super) trait Probing {
+    /// Before the first probe move, the probe being in the spindle.
+    fn begin(&self, page: &mut Page);
+
+    /// After the last.
+    fn end(&self, _: &mut Page) {}
+
+    /// A search; ends the program where nothing is touched.
+    fn probe(&self, page: &mut Page, touch: &Touch);
+
+    /// A way on which a touch stops the probe and ends the program.
+    fn guarded(&self, page: &mut Page, touch: &Touch);
+
+    /// Ends the program with a message where the middle of the touches is off by more than the limit.
+    fn condition(&self, page: &mut Page, condition: &Condition);
 }
 
 fn one_decimal(feed: f64) -> String {
