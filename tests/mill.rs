@@ -120,38 +120,42 @@ fn dent_mm(x: f64, z: f64) -> f64 {
 }
 
 /// A plate of 36 by 26 mm, 7 mm thick, edges of 0.5 mm, with a dent in the middle of one long wall that neither face sees, and
-/// a trough in its upper face whose walls of 80 degrees no axis sees that leans far enough to see the dent.
+/// a trough in its upper face whose walls of 85 degrees hide more from an axis that leans than it would see of the dent.
 fn dented() -> Mesh<Patient> {
     // Inset from the outline and height: from the lower face over the wall and the upper face down into the trough.
-    let mut profile: Vec<[f64; 2]> = (1..=25).map(|k| [7.75 - 0.29 * f64::from(k), -3.5]).collect();
-    let arc = |n: i32, deg: f64| (1..=n).map(move |k| (deg * f64::from(k) / f64::from(n)).to_radians().sin_cos());
+    let mut profile: Vec<[f64; 2]> = (1..=12).map(|k| [7.75 - 7.25 / 12.0 * f64::from(k), -3.5]).collect();
+    let arc =
+        |n: i32, deg: f64| (1..=n).map(move |k| (deg * f64::from(k) / f64::from(n)).to_radians().sin_cos());
     profile.extend(arc(6, 90.0).map(|(s, c)| [0.5 - 0.5 * s, -3.0 - 0.5 * c]));
-    profile.extend((1..=40).map(|k| [0.0, -3.0 + 0.15 * f64::from(k)]));
+    profile.extend((1..=30).map(|k| [0.0, -3.0 + 0.2 * f64::from(k)]));
     profile.extend(arc(6, 90.0).map(|(s, c)| [0.5 - 0.5 * c, 3.0 + 0.5 * s]));
     profile.extend((1..=10).map(|k| [0.5 + 0.3 * f64::from(k), 3.5]));
-    profile.extend(arc(8, 80.0).map(|(s, c)| [3.5 + 0.5 * s, 3.0 + 0.5 * c]));
-    let ([e, z], (s80, c80)) = (profile[profile.len() - 1], 80f64.to_radians().sin_cos());
-    profile.extend(arc(24, 80.0).map(|(s, c)| {
-        // The same turn backwards.
-        let (back_s, back_c) = (s80 * c - c80 * s, c80 * c + s80 * s);
-        [e + 3.4 * (s80 - back_s), z - 3.4 * (back_c - c80)]
+    profile.extend(arc(8, 85.0).map(|(s, c)| [3.5 + 0.5 * s, 3.0 + 0.5 * c]));
+    let (steep_s, steep_c) = 85f64.to_radians().sin_cos();
+    let [e, z] = profile[profile.len() - 1];
+    profile.extend((1..=6).map(|k| 0.2 * f64::from(k)).map(|d| [e + d * steep_c, z - d * steep_s]));
+    let [e, z] = profile[profile.len() - 1];
+    // The turn back to level.
+    profile.extend(arc(16, 85.0).map(|(s, c)| {
+        let (s, c) = (steep_s * c - steep_c * s, steep_c * c + steep_s * s);
+        [e + 3.4 * (steep_s - s), z - 3.4 * (c - steep_c)]
     }));
     profile.push([7.75, profile[profile.len() - 1][1]]);
     let corners = [[10.0, 5.0], [-10.0, 5.0], [-10.0, -5.0], [10.0, -5.0]];
     let ring = |[e, z]: [f64; 2]| -> Vec<[f64; 3]> {
-        let r = 8.0 - e;
         let on = |q: usize, t: f64| {
             let ((s, c), [x, y]) = (((q as f64 + t) * PI / 2.0).sin_cos(), corners[q % 4]);
-            [x + r * c, y + r * s]
+            [x + (8.0 - e) * c, y + (8.0 - e) * s]
         };
         let mut out: Vec<[f64; 2]> = Vec::new();
         for q in 0..4 {
-            out.extend((0..36).map(|k| on(q, f64::from(k) / 36.0)));
-            let ([x0, y0], [x1, y1], n) = (on(q, 1.0), on(q + 1, 0.0), [56, 28][q % 2]);
-            out.extend((0..n).map(|k| f64::from(k) / f64::from(n)).map(|t| [x0 + (x1 - x0) * t, y0 + (y1 - y0) * t]));
+            out.extend((0..24).map(|k| on(q, f64::from(k) / 24.0)));
+            let ([x0, y0], [x1, y1], n) = (on(q, 1.0), on(q + 1, 0.0), [40, 20][q % 2]);
+            let along = (0..n).map(|k| f64::from(k) / f64::from(n));
+            out.extend(along.map(|t| [x0 + (x1 - x0) * t, y0 + (y1 - y0) * t]));
         }
-        let dented = |[x, y]: [f64; 2]| [x, if e == 0.0 && y < -12.9 { y + dent_mm(x, z) } else { y }, z];
-        out.into_iter().map(dented).collect()
+        let pressed = |[x, y]: [f64; 2]| if e == 0.0 && y < -12.9 { y + dent_mm(x, z) } else { y };
+        out.into_iter().map(|p| [p[0], pressed(p), z]).collect()
     };
     lofted(&profile.into_iter().map(ring).collect::<Vec<_>>())
 }

@@ -261,9 +261,8 @@ impl Search<'_> {
     /// Whether a cylinder as thick as the ball leaves the part along `direction`.
     fn shank_passes(&self, ball: Vector3<f64>, direction: Vector3<f64>) -> bool {
         let (r, shape) = (self.longest.radius_mm(), self.with.shape);
-        let near = |p: &Vector3<f64>| {
-            (0..3).all(|a| p[a] > shape.min_mm[a] - r && p[a] < shape.max_mm[a] + r)
-        };
+        let near =
+            |p: &Vector3<f64>| (0..3).all(|a| p[a] > shape.min_mm[a] - r && p[a] < shape.max_mm[a] + r);
         (1..)
             .map(|k| ball + direction * (0.5 * r * f64::from(k)))
             .take_while(near)
@@ -275,8 +274,7 @@ impl Search<'_> {
         let zero = level.work_zero_machine_mm;
         let work_from_part = indexed(level.part_from_work, zero, machine, angles).inverse();
         let tool_mm = self.longest.stick_out_mm + self.longest.holder_length_mm;
-        let within =
-            |a: usize, mm: f64| mm >= machine.travel_min_mm[a] && mm <= machine.travel_max_mm[a];
+        let within = |a: usize, mm: f64| mm >= machine.travel_min_mm[a] && mm <= machine.travel_max_mm[a];
         within(2, zero[2] + self.with.safe_z_mm(level) + tool_mm)
             && reaches.iter().all(|reach| {
                 let p = work_from_part.apply(Point::<Part>::new(self.goals[reach.goal].at.into())).mm;

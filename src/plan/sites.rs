@@ -35,7 +35,8 @@ pub(super) fn aslant(shape: &Shape) -> Vec<[f64; 2]> {
     if unseen().fold(0.0, |sum, t| sum + mesh.triangle_area_mm2(t)) <= ASLANT_FROM_MM2 {
         return Vec::new();
     }
-    let middle = |t: usize| mesh.corners(t).iter().fold([0.0; 2], |m, c| [m[0] + c.x / 3.0, m[1] + c.y / 3.0]);
+    let middle =
+        |t: usize| mesh.corners(t).iter().fold([0.0; 2], |m, c| [m[0] + c.x / 3.0, m[1] + c.y / 3.0]);
     unseen().map(middle).collect()
 }
 
@@ -49,7 +50,8 @@ pub(super) fn forbidden(
 ) -> Vec<Option<&'static str>> {
     let (tree, rim) = (&shape.tree, &shape.rim);
     let mut sites = sites(implant, p);
-    let leaning = |&at: &[f64; 2]| Site { from: at, to: at, clear_mm: ball_mm, what: "a place milled aslant" };
+    let leaning =
+        |&at: &[f64; 2]| Site { from: at, to: at, clear_mm: ball_mm, what: "a place milled aslant" };
     sites.extend(aslant.iter().map(leaning));
     let half_mm = p.tab_width_mm / 2.0;
     let near = |at: [f64; 2]| {

@@ -79,7 +79,8 @@ pub(super) fn look(
         cover: Vec::new(),
         uncovered_mm2: unseen_mm2,
     };
-    let found = if unseen_mm2 > COVER_FROM_MM2 { covered(shape, shop, p, plan, &facets, found) } else { found };
+    let found =
+        if unseen_mm2 > COVER_FROM_MM2 { covered(shape, shop, p, plan, &facets, found) } else { found };
     let kept = if implant.facts.kind == "given" { "the axis that sees most" } else { "the insertion axis" };
     let message = format!(
         "{:.3} % of the surface is seen from the two sides along {kept}, {:.2} mm2 from neither; the rim's ball does not rest on \
@@ -121,7 +122,10 @@ fn covered(
     let uncovered_mm2 = covered.uncovered_mm2;
     let poses = covered.covers.iter().map(|c| {
         let words = index::words(&plan.machine, &c.rotary_deg);
-        format!("op{} at {words}, {:.1} deg off op{} ({:.1} mm2)", c.setup, c.tilt_deg, c.clamping, c.area_mm2)
+        format!(
+            "op{} at {words}, {:.1} deg off op{} ({:.1} mm2)",
+            c.setup, c.tilt_deg, c.clamping, c.area_mm2
+        )
     });
     let message = match &covered.ball {
         None => format!(

@@ -96,12 +96,10 @@ fn undercut(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limits, out:
             let n = mesh.normal(t);
             let [a, b, c] = mesh.corners(t);
             let p = (a + b + c) / 3.0 + n * limits.undercut_mm_max;
-            let free = |along: [f64; 3]| {
-                shape.tree.first_hit([p.x, p.y, p.z], along, 0.0, f64::INFINITY).is_none()
-            };
-            let seen = free([0.0, 0.0, 1.0])
-                || free([0.0, 0.0, -1.0])
-                || aslant.get(&t).is_some_and(|&up| free(up));
+            let free =
+                |along: [f64; 3]| shape.tree.first_hit([p.x, p.y, p.z], along, 0.0, f64::INFINITY).is_none();
+            let seen =
+                free([0.0, 0.0, 1.0]) || free([0.0, 0.0, -1.0]) || aslant.get(&t).is_some_and(|&up| free(up));
             (!seen).then(|| (mesh.triangle_area_mm2(t), [p.x, p.y, p.z]))
         })
         .collect();

@@ -54,7 +54,14 @@ impl Maker<'_> {
         if self.watch.stopped() { Err(ToolpathError::Stopped) } else { Ok(()) }
     }
 
-    pub(super) fn add(&mut self, name: &str, scene: &Scene, tool: &Tool, how: (&Cutting, f64), moves: Vec<Move>) {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        scene: &Scene,
+        tool: &Tool,
+        how: (&Cutting, f64),
+        moves: Vec<Move>,
+    ) {
         self.add_on(name, scene, tool, how, 0.0, moves);
     }
 

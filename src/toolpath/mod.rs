@@ -128,9 +128,8 @@ pub fn make_operations(
         maker.finish(scene, at, rough, if first { "first side" } else { "second side" })?;
         maker.step(at, 5, "holes", scene)?;
         // Upright holes are drilled from the first side that is finished; what is tilted waits for its own setup.
-        let drills = |s: &Setup, h: &Hole| {
-            s.task == SetupTask::Holes && holes::faces(h, &s.part_from_work.inverse())
-        };
+        let drills =
+            |s: &Setup, h: &Hole| s.task == SetupTask::Holes && holes::faces(h, &s.part_from_work.inverse());
         let tilted = |h: &Hole| indexed.iter().any(|s| drills(s, h));
         maker.holes(scene, |h| first && !tilted(h))?;
         for turned in indexed.iter().filter(|s| s.clamping == scene.setup) {

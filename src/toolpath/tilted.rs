@@ -63,13 +63,7 @@ impl Maker<'_> {
         cleared: (&Scene, &Cleared),
     ) -> Result<Scene, ToolpathError> {
         let (plan, params) = (self.plan, self.params);
-        let ball = tool_of(
-            plan,
-            "cover",
-            ToolKind::Ball,
-            "mills what neither side sees",
-            "a ball end mill",
-        )?;
+        let ball = tool_of(plan, "cover", ToolKind::Ball, "mills what neither side sees", "a ball end mill")?;
         let scene = self.scene(level, setup, ball)?;
         let allowance_mm = params.semi_allowance_mm + ROUGH_OVER_MM;
         let layer_mm = 0.25 * ball.radius_mm();
@@ -118,9 +112,7 @@ impl Maker<'_> {
 
         let blank = [plan.stock.min_mm.mm, plan.stock.max_mm.mm];
         let corners = |ends: [P3; 2]| -> [P3; 8] {
-            std::array::from_fn(|k| {
-                work_from_part.apply_raw(std::array::from_fn(|a| ends[k >> a & 1][a]))
-            })
+            std::array::from_fn(|k| work_from_part.apply_raw(std::array::from_fn(|a| ends[k >> a & 1][a])))
         };
         let (stock_lo, stock_hi) = bounds(&corners(blank)).expect("a box has corners");
         let fixtures: Vec<[P3; 2]> = plan
@@ -164,8 +156,7 @@ impl Maker<'_> {
         let beyond = plan.lane_mm - LANE_LEFT_MM - SQUARE_MM * std::f64::consts::FRAC_1_SQRT_2;
         let reach = plan.lane_mm + FRAME_MM;
         let Some((lo, hi)) = body.bounds_mm() else { return vec![] };
-        let squares =
-            Plane::over([lo[0] - reach, lo[1] - reach], [hi[0] + reach, hi[1] + reach], SQUARE_MM);
+        let squares = Plane::over([lo[0] - reach, lo[1] - reach], [hi[0] + reach, hi[1] + reach], SQUARE_MM);
         let z = [plan.stock.min_mm.mm[2], plan.stock.max_mm.mm[2]];
         let corners = |at: usize| -> [P3; 8] {
             let [x, y] = squares.xy(at);
@@ -267,7 +258,8 @@ impl Asked {
         let lowered = Lowered::new(&scene.ground, Cutter::ball(ball.radius_mm()), allowance_mm);
         let rests = lowered.over(plane).rests;
         let mine = |at: usize| rests[at].tag != TAB && rests[at].z_mm.is_finite();
-        let floor = (0..plane.len()).filter(|&at| mine(at)).fold(f64::INFINITY, |m, at| m.min(rests[at].z_mm));
+        let floor =
+            (0..plane.len()).filter(|&at| mine(at)).fold(f64::INFINITY, |m, at| m.min(rests[at].z_mm));
         let room_mm = plane.distance_to(mine).into_iter().map(|d| zone_mm - f64::from(d)).collect();
         let lowest_mm = rests.iter().map(|r| r.z_mm).collect();
         Self { plane, lowest_mm, room_mm, floor_mm: vec![floor; plane.len()] }
