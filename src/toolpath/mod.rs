@@ -135,7 +135,7 @@ pub fn make_operations(
         for turned in indexed.iter().filter(|s| s.clamping == scene.setup) {
             if turned.task == SetupTask::Cover {
                 let (of, stands) = cleared.last().expect("a side has been roughed");
-                aslant.push(maker.aslant(scene, turned, (of, stands))?);
+                aslant.push(maker.aslant(at, scene, turned, (of, stands))?);
                 continue;
             }
             let turned = Scene::new(implant, plan, turned)?;

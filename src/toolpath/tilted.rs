@@ -58,6 +58,7 @@ impl Maker<'_> {
     /// stock. Returns the setup as the ball sees it.
     pub fn aslant(
         &mut self,
+        at: (usize, usize),
         level: &Scene,
         setup: &Setup,
         cleared: (&Scene, &Cleared),
@@ -65,6 +66,7 @@ impl Maker<'_> {
         let (plan, params) = (self.plan, self.params);
         let ball = tool_of(plan, "cover", ToolKind::Ball, "mills what neither side sees", "a ball end mill")?;
         let scene = self.scene(level, setup, ball)?;
+        self.step(at, 5, "aslant", &scene)?;
         let allowance_mm = params.semi_allowance_mm + ROUGH_OVER_MM;
         let layer_mm = 0.25 * ball.radius_mm();
         let asked = Asked::of(&scene, ball, allowance_mm);
