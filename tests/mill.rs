@@ -1,6 +1,6 @@
 //! `mill`: parts that formulas make, from their mesh to their inspection.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 use std::path::Path;
 use std::process::Command;
 
@@ -111,6 +111,55 @@ fn bottle() -> Mesh<Patient> {
     lofted(&rings)
 }
 
+/// How deep the dent of [`dented`] is in its wall at `x`, `z`, mm: 24.7 degrees beyond upright at most, radii of 1.67 mm.
+fn dent_mm(x: f64, z: f64) -> f64 {
+    if x.abs() >= 6.0 || z.abs() >= 2.4 {
+        return 0.0;
+    }
+    0.7 * (PI * x / 12.0).cos().powi(2) * 0.5 * (1.0 + (PI * z / 2.4).cos())
+}
+
+/// A plate of 36 by 26 mm, 7 mm thick, edges of 0.5 mm, with a dent in the middle of one long wall that neither face sees, and
+/// a trough in its upper face whose walls of 85 degrees hide more from an axis that leans than it would see of the dent.
+fn dented() -> Mesh<Patient> {
+    // Inset from the outline and height: from the lower face over the wall and the upper face down into the trough.
+    let mut profile: Vec<[f64; 2]> = (1..=12).map(|k| [7.75 - 7.25 / 12.0 * f64::from(k), -3.5]).collect();
+    let arc =
+        |n: i32, deg: f64| (1..=n).map(move |k| (deg * f64::from(k) / f64::from(n)).to_radians().sin_cos());
+    profile.extend(arc(6, 90.0).map(|(s, c)| [0.5 - 0.5 * s, -3.0 - 0.5 * c]));
+    profile.extend((1..=30).map(|k| [0.0, -3.0 + 0.2 * f64::from(k)]));
+    profile.extend(arc(6, 90.0).map(|(s, c)| [0.5 - 0.5 * c, 3.0 + 0.5 * s]));
+    profile.extend((1..=10).map(|k| [0.5 + 0.3 * f64::from(k), 3.5]));
+    profile.extend(arc(8, 85.0).map(|(s, c)| [3.5 + 0.5 * s, 3.0 + 0.5 * c]));
+    let (steep_s, steep_c) = 85f64.to_radians().sin_cos();
+    let [e, z] = profile[profile.len() - 1];
+    profile.extend((1..=6).map(|k| 0.2 * f64::from(k)).map(|d| [e + d * steep_c, z - d * steep_s]));
+    let [e, z] = profile[profile.len() - 1];
+    // The turn back to level.
+    profile.extend(arc(16, 85.0).map(|(s, c)| {
+        let (s, c) = (steep_s * c - steep_c * s, steep_c * c + steep_s * s);
+        [e + 3.4 * (steep_s - s), z - 3.4 * (c - steep_c)]
+    }));
+    profile.push([7.75, profile[profile.len() - 1][1]]);
+    let corners = [[10.0, 5.0], [-10.0, 5.0], [-10.0, -5.0], [10.0, -5.0]];
+    let ring = |[e, z]: [f64; 2]| -> Vec<[f64; 3]> {
+        let on = |q: usize, t: f64| {
+            let ((s, c), [x, y]) = (((q as f64 + t) * PI / 2.0).sin_cos(), corners[q % 4]);
+            [x + (8.0 - e) * c, y + (8.0 - e) * s]
+        };
+        let mut out: Vec<[f64; 2]> = Vec::new();
+        for q in 0..4 {
+            out.extend((0..24).map(|k| on(q, f64::from(k) / 24.0)));
+            let ([x0, y0], [x1, y1], n) = (on(q, 1.0), on(q + 1, 0.0), [40, 20][q % 2]);
+            let along = (0..n).map(|k| f64::from(k) / f64::from(n));
+            out.extend(along.map(|t| [x0 + (x1 - x0) * t, y0 + (y1 - y0) * t]));
+        }
+        let pressed = |[x, y]: [f64; 2]| if e == 0.0 && y < -12.9 { y + dent_mm(x, z) } else { y };
+        out.into_iter().map(|p| [p[0], pressed(p), z]).collect()
+    };
+    lofted(&profile.into_iter().map(ring).collect::<Vec<_>>())
+}
+
 struct Came {
     code: i32,
     result: serde_json::Value,
@@ -197,6 +246,41 @@ fn what_no_two_sides_see_is_stopped() {
     let reasons = came.result["reasons"].to_string();
     assert!(reasons.contains("undercut: "), "{reasons}");
     assert!(!folder.path().join("bottle/part-1/program/op10.ngc").exists());
+}
+
+#[test]
+fn a_dent_that_neither_side_sees_is_milled_aslant_where_the_machine_turns_the_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mesh = dented();
+    let three = mill("three", &mesh, folder.path(), &[]);
+    assert_eq!((three.code, &three.result["verdict"]), (5, &"reject".into()), "{}", three.stderr);
+    assert!(three.result["reasons"].to_string().contains("undercut: "), "{:#}", three.result["reasons"]);
+    assert!(!folder.path().join("three/part-1/program/op10.ngc").exists());
+
+    // Thinner tabs than shipped: in the corner beside one of 1.6 mm the upright rougher leaves more than the ball's ramp takes.
+    let more = ["--set", "plan.machine=trunnion-mill", "--set", "plan.tab_thickness_mm=1.0"];
+    let came = mill("five", &mesh, folder.path(), &more);
+    println!("{} {:#}", came.code, came.result["reasons"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_eq!(came.result["verdict"], "accept");
+    let part = folder.path().join("five/part-1");
+    let plan = read(&part.join("plan.json"));
+    let cover = plan["visibility"]["cover"].as_array().expect("poses");
+    assert!(!cover.is_empty());
+    for pose in cover {
+        let number = &pose["setup"];
+        let text = std::fs::read_to_string(part.join(format!("program/op{number}.ngc"))).expect("a program");
+        assert!(text.contains("(finish aslant, steep)"), "op{number}");
+    }
+    assert_eq!(read(&part.join("milling/milling.json"))["collisions"], serde_json::json!([]));
+    let surface = &read(&part.join("inspection/inspection.json"))["surface"];
+    assert_eq!(surface["fraction_within_tolerance"], 1.0);
+    let clear = &surface["clear_of_tabs_mm"];
+    let [least, most, hidden] =
+        [&clear["min"], &clear["max"], &surface["between_samples_mm"]].map(|v| v.as_f64().expect("a number"));
+    println!("clear of tabs {least:+.4} to {most:+.4} mm, {hidden:.4} mm hidden at most");
+    // The budget of a program: 16 um and no gouge deeper than 3 um. The dent is 0.7 mm deep.
+    assert!(least > -0.003 && most + hidden < 0.016);
 }
 
 #[test]

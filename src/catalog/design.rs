@@ -135,7 +135,7 @@ struct GivenReviewStage((ReviewParams, Value));
 
 impl Work for GivenReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] = &["implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {

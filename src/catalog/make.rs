@@ -53,7 +53,7 @@ fn skin_agrees(file: &PipelineFile, plan: &Value) -> Result<(), CatalogError> {
 
 impl Work for PlanStage {
     const ID: &'static str = "plan";
-    const REVISION: u32 = 8;
+    const REVISION: u32 = 9;
     const NEEDS: &'static [&'static str] = &["implant"];
     type Out = Vec<Plan>;
     fn parameters(&self) -> Value {
@@ -82,7 +82,7 @@ impl ReviewStage {
 
 impl Work for ReviewStage {
     const ID: &'static str = "review";
-    const REVISION: u32 = 6;
+    const REVISION: u32 = 7;
     const NEEDS: &'static [&'static str] = &["scan", "bone", "surface", "reconstruction", "implant", "plan"];
     type Out = Vec<Review>;
     fn parameters(&self) -> Value {
@@ -120,7 +120,7 @@ impl ToolpathStage {
 
 impl Work for ToolpathStage {
     const ID: &'static str = "toolpath";
-    const REVISION: u32 = 9;
+    const REVISION: u32 = 10;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Vec<Operation>>;
     fn parameters(&self) -> Value {

@@ -41,6 +41,8 @@ pub enum SetupTask {
     Finish,
     /// Drills what stands aslant.
     Holes,
+    /// Mills what neither side sees.
+    Cover,
 }
 
 /// One clamping of the blank.
@@ -200,23 +202,25 @@ pub struct Visibility {
     pub best_unseen_mm2: f64,
     /// Its angle to the axis taken, degrees.
     pub best_deg: f64,
-    /// Tilted poses that would reach what is unseen; none on a machine without rotary axes.
+    /// Tilted poses in which what is unseen is milled; none on a machine without rotary axes.
     pub cover: Vec<Cover>,
     /// What no pose of the machine reaches, mm².
     pub uncovered_mm2: f64,
 }
 
-/// A tilted pose, and what it would reach of the surface that neither side sees.
+/// A tilted pose, and what it reaches of the surface that neither side sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cover {
+    /// Its own setup.
+    pub setup: u32,
     /// The setup whose clamping it keeps.
     pub clamping: u32,
     /// Angle of each of the machine's rotary axes, degrees.
     pub rotary_deg: Vec<f64>,
     /// From the clamping's own spindle direction, degrees.
     pub tilt_deg: f64,
-    /// How many facets it is the first to reach.
-    pub facets: usize,
+    /// Facets of the body, by number, that it is the first to reach.
+    pub facets: Vec<u32>,
     /// Their area, mm².
     pub area_mm2: f64,
 }

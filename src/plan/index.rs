@@ -1,4 +1,4 @@
-//! Indexed setups: the rotary axes turn a hole's axis to the spindle without the part being clamped anew.
+//! Indexed setups of tilted holes: the rotary axes turn a hole's axis to the spindle without the part being clamped anew.
 //!
 //! Holes whose axes are the same share a setup. Each is `op21`, `op22` … after the clamping it belongs to. Before one is
 //! planned its way is checked: angles within the travels, the drill through the lane and clear of the frame, everything
@@ -86,7 +86,7 @@ impl Indexing<'_> {
             let names = holes.iter().map(|k| (k + 1).to_string()).collect::<Vec<_>>().join(", ");
             match self.setup(level, axis, &holes, level.number + 1 + out.len() as u32) {
                 Ok(setup) => {
-                    let words = self.words(&setup.rotary_deg);
+                    let words = words(self.machine, &setup.rotary_deg);
                     let message = format!(
                         "op{} turns the table to {words} and drills hole {names}, {:.1} deg off the axis; the work zero must lie \
                          where the sheet says it does on the machine, since the angles turn the part about the machine's pivots",
@@ -105,11 +105,6 @@ impl Indexing<'_> {
         out
     }
 
-    fn words(&self, angles: &[f64]) -> String {
-        let axes = self.machine.rotary.iter().zip(angles);
-        axes.map(|(axis, deg)| format!("{:?}{deg:.3}", axis.letter)).collect::<Vec<_>>().join(" ")
-    }
-
     /// The first of the angles with which everything is in reach; else why the last is not.
     fn setup(
         &self,
@@ -126,13 +121,14 @@ impl Indexing<'_> {
             "no angles of the machine's rotary axes turn it to the spindle ({:.1} deg off it)",
             in_machine.z.clamp(-1.0, 1.0).acos().to_degrees()
         );
-        let clearance_z_mm = self.safe_z_mm(level);
+        let clearance_z_mm =
+            safe_z_mm(self.machine, self.stock, self.fixtures, level, self.params.clearance_mm);
         for angles in angles_deg(self.machine, in_machine) {
             let part_from_work =
                 indexed(level.part_from_work, level.work_zero_machine_mm, self.machine, &angles);
             let setup = Setup {
                 number,
-                name: format!("indexed, {}", self.words(&angles)),
+                name: format!("indexed, {}", words(self.machine, &angles)),
                 part_from_work,
                 clearance_z_mm,
                 task: SetupTask::Holes,
@@ -167,27 +163,6 @@ impl Indexing<'_> {
         ))
     }
 
-    /// Over everything that turns with the table, at any angle: work z of the level clamping, mm.
-    fn safe_z_mm(&self, level: &Setup) -> f64 {
-        let work_from_part = level.part_from_work.inverse();
-        let zero = Vector3::from(level.work_zero_machine_mm);
-        let pivots: Vec<Vector3<f64>> =
-            self.machine.rotary.iter().map(|a| Vector3::from(a.pivot_mm)).collect();
-        let own = self.fixtures.iter().filter(|f| f.setups.contains(&level.number)).map(|f| &f.body);
-        let reach = own
-            .chain(std::iter::once(self.stock))
-            .flat_map(corners)
-            .map(|c| work_from_part.apply(c).v() + zero)
-            .map(|c| {
-                // About the inner pivot, which the outer one carries.
-                let inner = (c - pivots[pivots.len() - 1]).norm();
-                let outer = (pivots[pivots.len() - 1] - pivots[0]).norm();
-                pivots[0].z + inner + outer
-            })
-            .fold(f64::NEG_INFINITY, f64::max);
-        (reach + self.params.clearance_mm - zero.z).max(level.clearance_z_mm)
-    }
-
     fn within_travel(&self, setup: &Setup, holes: &[usize]) -> Result<(), String> {
         let work_from_part = setup.part_from_work.inverse();
         let (lo, hi) = (self.machine.travel_min_mm, self.machine.travel_max_mm);
@@ -198,7 +173,7 @@ impl Indexing<'_> {
             let name = ["x", "y", "z"][axis];
             Err(format!(
                 "at {} machine axis {name} would have to reach {at:.1} mm, its travel is {:.1} to {:.1} mm",
-                self.words(&setup.rotary_deg),
+                words(self.machine, &setup.rotary_deg),
                 lo[axis],
                 hi[axis]
             ))
@@ -215,6 +190,38 @@ impl Indexing<'_> {
         }
         Ok(())
     }
+}
+
+/// Over everything that turns with the table, at any angle: work z of the level clamping, mm.
+pub(super) fn safe_z_mm(
+    machine: &MachineTool,
+    stock: &BoxPart,
+    fixtures: &[Fixture],
+    level: &Setup,
+    clearance_mm: f64,
+) -> f64 {
+    let work_from_part = level.part_from_work.inverse();
+    let zero = Vector3::from(level.work_zero_machine_mm);
+    let pivots: Vec<Vector3<f64>> = machine.rotary.iter().map(|a| Vector3::from(a.pivot_mm)).collect();
+    let own = fixtures.iter().filter(|f| f.setups.contains(&level.number)).map(|f| &f.body);
+    let reach = own
+        .chain(std::iter::once(stock))
+        .flat_map(corners)
+        .map(|c| work_from_part.apply(c).v() + zero)
+        .map(|c| {
+            // About the inner pivot, which the outer one carries.
+            let inner = (c - pivots[pivots.len() - 1]).norm();
+            let outer = (pivots[pivots.len() - 1] - pivots[0]).norm();
+            pivots[0].z + inner + outer
+        })
+        .fold(f64::NEG_INFINITY, f64::max);
+    (reach + clearance_mm - zero.z).max(level.clearance_z_mm)
+}
+
+/// The angles as a program says them.
+pub(super) fn words(machine: &MachineTool, angles: &[f64]) -> String {
+    let axes = machine.rotary.iter().zip(angles);
+    axes.map(|(axis, deg)| format!("{:?}{deg:.3}", axis.letter)).collect::<Vec<_>>().join(" ")
 }
 
 fn corners(body: &BoxPart) -> [Point<Part>; 8] {

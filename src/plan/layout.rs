@@ -120,7 +120,8 @@ impl<'a> Layout<'a> {
             youngs_modulus_gpa: self.material.youngs_modulus_gpa,
             yield_n_per_mm2: self.material.yield_n_per_mm2,
         };
-        let forbidden = sites::forbidden(implant, &shape.tree, &shape.rim, p);
+        let aslant = if self.machine.rotary.is_empty() { Vec::new() } else { sites::aslant(shape) };
+        let forbidden = sites::forbidden(implant, shape, &aslant, tools["rim"].diameter_mm, p);
         let tabs = tabs::place(shape, &forbidden, &load, tools["rim"].radius_mm(), p, &mut findings);
         let pins = setup::pins(&stock, p);
         let mut fixtures = setup::fixtures(&stock, &pins, p);

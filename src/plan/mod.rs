@@ -9,8 +9,9 @@
 //! they are on the machine. The pins lie on the turning axis and differ in diameter: end for end the blank does not seat.
 //! Tabs sit at the outer end of the rim wall, as thick as material and force ask (`tabs`), off screws, text and brow (`sites`).
 //! Finishing balls are chosen by what they bend (`tools`), the order of work by what the plate bends (`layout`). Every facet is
-//! looked at along 2,000 directions (`visible`). Holes that stand aslant are drilled where the machine has rotary axes: the
-//! clamping of the outer side is turned, hole axis to spindle, in a program of its own per direction (`op21` …). Two bores
+//! looked at along 2,000 directions (`visible`). Where the machine has rotary axes holes that stand aslant are drilled, the
+//! clamping of the outer side turned, hole axis to spindle, in a program of its own per direction (`op21` …); and what neither
+//! side sees is milled from poses that set cover chooses, each a program after the clamping it keeps (`cover`). Two bores
 //! in the frame tell a probe how the blank was turned over (`coupon`).
 //!
 //! **Different from the paper** Reference practice finishes the second side on a nest milled to the first. Here it does where
@@ -20,8 +21,7 @@
 //! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
 //! the tools need above it lie within the machine's travels. Same bytes on any thread count.
 //!
-//! **Limits** Two clampings; indexed setups drill, they do not mill. A tab in the way of a tilted drill is found by the
-//! judge, not here. A blank that is not turned over seats too, as any does on two pins: the sheet has the operator look.
+//! **Limits** Two clampings. A tab in the way of a tilted tool is found by the judge, not here. A blank that is not turned over seats too, as any does on two pins: the sheet has the operator look.
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;
@@ -150,6 +150,8 @@ pub enum PlanError {
 /// What planning needs to know of the part's shape, part frame, mm.
 struct Shape {
     tree: Bvh<Part>,
+    /// Per facet, whether either side sees it.
+    seen: Vec<bool>,
     /// Area of the part's shadow, mm².
     shadow_mm2: f64,
     min_mm: [f64; 3],
@@ -198,6 +200,7 @@ impl Shape {
             rim_z_max_mm: rim.iter().map(|r| r.z_top_mm).fold(f64::NEG_INFINITY, f64::max),
             rim,
             bowl_z_max_mm,
+            seen: visible::seen(&tree),
             tree,
         })
     }
@@ -246,7 +249,7 @@ pub fn plan_part(implant: &Implant, shop: &Shop, params: &PlanParams) -> Result<
     let shape = Shape::of(implant)?;
     let layout::Laid { mut plan, reach_mm } =
         layout::Layout::new(implant, shop, machine, material, &shape, p).plan()?;
-    visible::look(implant, &shape, reach_mm, &mut plan);
+    visible::look(implant, &shape, shop, p, reach_mm, &mut plan);
     Ok(plan)
 }
 

@@ -1,12 +1,13 @@
-//! Where on the rim no tab may stand: at screws and their plates, beside the marking, over the brow.
+//! Where on the rim no tab may stand: at screws and their plates, beside the marking, over the brow, at what is milled aslant.
 //!
 //! A tab leaves a place that is dressed by hand. Beside a hole that weakens what holds the screw, beside the text it may take
-//! letters off, and over the brow, where the rim looks forward and down at the orbit, its mark would show through the skin.
+//! letters off, it is in the way of a tool that leans, and over the brow, where the rim looks forward and down at the orbit, its mark would show through the skin.
 
 use crate::geometry::Bvh;
 use crate::geometry::outline::RimPlace;
 use crate::model::{Dir, Implant, Part, Patient, Point};
 
+use super::Shape;
 use super::params::PlanToml;
 
 /// The outer face looks forward by this cosine to anterior or more (60°): as for the marking.
@@ -24,14 +25,34 @@ struct Site {
     what: &'static str,
 }
 
-/// Per place of the rim what forbids a tab there.
+/// Less than this that neither side sees is facets' noise, mm².
+const ASLANT_FROM_MM2: f64 = 0.5;
+
+/// Middles of the facets that neither side sees, part x and y; none where that is noise.
+pub(super) fn aslant(shape: &Shape) -> Vec<[f64; 2]> {
+    let mesh = shape.tree.mesh();
+    let unseen = || (0..mesh.triangles.len()).filter(|&t| !shape.seen[t]);
+    if unseen().fold(0.0, |sum, t| sum + mesh.triangle_area_mm2(t)) <= ASLANT_FROM_MM2 {
+        return Vec::new();
+    }
+    let middle =
+        |t: usize| mesh.corners(t).iter().fold([0.0; 2], |m, c| [m[0] + c.x / 3.0, m[1] + c.y / 3.0]);
+    unseen().map(middle).collect()
+}
+
+/// Per place of the rim what forbids a tab there; a ball of `ball_mm` passes between a tab and what is milled `aslant`.
 pub(super) fn forbidden(
     implant: &Implant,
-    tree: &Bvh<Part>,
-    rim: &[RimPlace],
+    shape: &Shape,
+    aslant: &[[f64; 2]],
+    ball_mm: f64,
     p: &PlanToml,
 ) -> Vec<Option<&'static str>> {
-    let sites = sites(implant, p);
+    let (tree, rim) = (&shape.tree, &shape.rim);
+    let mut sites = sites(implant, p);
+    let leaning =
+        |&at: &[f64; 2]| Site { from: at, to: at, clear_mm: ball_mm, what: "a place milled aslant" };
+    sites.extend(aslant.iter().map(leaning));
     let half_mm = p.tab_width_mm / 2.0;
     let near = |at: [f64; 2]| {
         sites.iter().find(|s| to_segment_mm(at, s.from, s.to) < s.clear_mm + half_mm).map(|s| s.what)

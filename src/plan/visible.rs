@@ -7,17 +7,19 @@
 //!
 //! **The axis stays** the one that the design brings. A cranial implant's is its insertion axis: its walls were swept along it,
 //! from outside inwards, so that from its two ends every facet is seen by construction; another axis would see the same
-//! surface from walls that overhang. Where the map finds one along which less is hidden, the finding says so, and what is
-//! hidden is the review's to stop.
+//! surface from walls that overhang. Where the map finds one along which less is hidden, the finding says so. What is hidden is
+//! milled aslant where the machine's rotary axes reach it (`cover`); what they do not reach is the review's to stop.
 
 use crate::geometry::Bvh;
 use crate::geometry::depth::sights;
 use crate::geometry::visibility::view_along;
-use crate::model::{Finding, Implant, Part, Plan, Severity, Visibility};
+use crate::model::{Finding, Implant, Part, Plan, Severity, Shop, Tool, Visibility};
 
 use rayon::prelude::*;
 
-use super::{Shape, cover};
+use super::cover::Covering;
+use super::params::PlanToml;
+use super::{Shape, index};
 
 /// Directions over half the sphere; both ends of each look.
 const DIRECTIONS: usize = 2000;
@@ -41,8 +43,15 @@ struct Seen {
     slope_deg: Option<f64>,
 }
 
-/// Fills in the plan's visibility and says what it comes to.
-pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut Plan) {
+/// Fills in the plan's visibility, adds the setups that mill what neither side sees, and says what it comes to.
+pub(super) fn look(
+    implant: &Implant,
+    shape: &Shape,
+    shop: &Shop,
+    p: &PlanToml,
+    reach_mm: f64,
+    plan: &mut Plan,
+) {
     let tree = &shape.tree;
     let ball_mm = plan.tools["rim"].radius_mm();
     let facets = along_axis(tree, shape, ball_mm);
@@ -70,7 +79,8 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
         cover: Vec::new(),
         uncovered_mm2: unseen_mm2,
     };
-    let found = if unseen_mm2 > COVER_FROM_MM2 { covered(shape, plan, &facets, found) } else { found };
+    let found =
+        if unseen_mm2 > COVER_FROM_MM2 { covered(shape, shop, p, plan, &facets, found) } else { found };
     let kept = if implant.facts.kind == "given" { "the axis that sees most" } else { "the insertion axis" };
     let message = format!(
         "{:.3} % of the surface is seen from the two sides along {kept}, {:.2} mm2 from neither; the rim's ball does not rest on \
@@ -95,35 +105,72 @@ pub(super) fn look(implant: &Implant, shape: &Shape, reach_mm: f64, plan: &mut P
     plan.visibility = Some(found);
 }
 
-/// Looks for tilted poses and says what they would reach.
-fn covered(shape: &Shape, plan: &mut Plan, facets: &[Seen], found: Visibility) -> Visibility {
+/// Plans the tilted poses and says what they reach.
+fn covered(
+    shape: &Shape,
+    shop: &Shop,
+    p: &PlanToml,
+    plan: &mut Plan,
+    facets: &[Seen],
+    found: Visibility,
+) -> Visibility {
     let unseen: Vec<usize> = (0..facets.len()).filter(|&t| !facets[t].seen).collect();
-    let (cover, uncovered_mm2) = cover::cover(shape, plan, &unseen);
-    let poses = cover.iter().map(|c| {
-        let words =
-            plan.machine.rotary.iter().zip(&c.rotary_deg).map(|(a, deg)| format!("{:?}{deg:.3}", a.letter));
-        format!("{} in op{} ({:.1} mm2)", words.collect::<Vec<_>>().join(" "), c.clamping, c.area_mm2)
-    });
-    let message = if cover.is_empty() {
+    let rim = plan.tools["rim"].clone();
+    let as_thick = |t: &&Tool| p.rim_tools.contains(&t.number) && t.diameter_mm == rim.diameter_mm;
+    let balls: Vec<&Tool> = shop.tools.iter().filter(as_thick).collect();
+    let covered = Covering { shape, plan, balls, clearance_mm: p.clearance_mm }.cover(&unseen);
+    let uncovered_mm2 = covered.uncovered_mm2;
+    let poses = covered.covers.iter().map(|c| {
+        let words = index::words(&plan.machine, &c.rotary_deg);
         format!(
+            "op{} at {words}, {:.1} deg off op{} ({:.1} mm2)",
+            c.setup, c.tilt_deg, c.clamping, c.area_mm2
+        )
+    });
+    let message = match &covered.ball {
+        None => format!(
             "{:.1} mm2 are seen from neither side and no tilted pose of the machine reaches them{}",
             found.unseen_mm2,
             if plan.machine.rotary.is_empty() { ": it has no rotary axes" } else { "" }
-        )
-    } else {
-        format!(
-            "of {:.1} mm2 seen from neither side tilted poses would reach all but {uncovered_mm2:.1}: {}; no passes are made in \
-             them, mill these places by a program of your own",
+        ),
+        Some(ball) => format!(
+            "{:.1} mm2 are seen from neither side; T{} mills all but {uncovered_mm2:.1} of them in indexed setups: {}",
             found.unseen_mm2,
+            ball.number,
             poses.collect::<Vec<_>>().join("; ")
-        )
+        ),
     };
     plan.findings.push(Finding::new("indexed-cover", Severity::Note, message).measured(
         uncovered_mm2,
         0.0,
         "mm2",
     ));
-    Visibility { cover, uncovered_mm2, ..found }
+    for setup in &covered.setups {
+        for f in plan.fixtures.iter_mut().filter(|f| f.setups.contains(&setup.clamping)) {
+            f.setups.push(setup.number);
+        }
+    }
+    plan.setups.extend(covered.setups);
+    // As they are run: a pose keeps the clamping before it.
+    plan.setups.sort_by_key(|s| s.number);
+    if let Some(ball) = covered.ball {
+        plan.tools.insert("cover".into(), ball);
+    }
+    Visibility { cover: covered.covers, uncovered_mm2, ..found }
+}
+
+/// Whether a place just off each facet looks freely along +z or −z.
+pub(super) fn seen(tree: &Bvh<Part>) -> Vec<bool> {
+    let mesh = tree.mesh();
+    let looks = |t: usize| {
+        let n = mesh.normal(t);
+        let [a, b, c] = mesh.corners(t);
+        let off = (a + b + c) / 3.0 + n * OFF_MM;
+        let free = |z: f64| tree.first_hit(off.into(), [0.0, 0.0, z], 0.0, f64::INFINITY).is_none();
+        // First the way it looks.
+        free(if n.z >= 0.0 { 1.0 } else { -1.0 }) || free(if n.z >= 0.0 { -1.0 } else { 1.0 })
+    };
+    (0..mesh.triangles.len()).into_par_iter().map(looks).collect()
 }
 
 fn along_axis(tree: &Bvh<Part>, shape: &Shape, ball_mm: f64) -> Vec<Seen> {
@@ -133,19 +180,17 @@ fn along_axis(tree: &Bvh<Part>, shape: &Shape, ball_mm: f64) -> Vec<Seen> {
         let near = shape.rim.iter().map(|r| (p[0] - r.xy_mm[0]).powi(2) + (p[1] - r.xy_mm[1]).powi(2));
         near.fold(f64::INFINITY, f64::min) > RIM_MM * RIM_MM
     };
+    let seen = &shape.seen;
     (0..mesh.triangles.len())
         .into_par_iter()
         .map(|t| {
             let n = mesh.normal(t);
             let [a, b, c] = mesh.corners(t);
             let middle = (a + b + c) / 3.0;
-            let off = middle + n * OFF_MM;
-            let free = |z: f64| tree.first_hit(off.into(), [0.0, 0.0, z], 0.0, f64::INFINITY).is_none();
             let ball = middle + n * ball_mm;
             Seen {
                 area_mm2: mesh.triangle_area_mm2(t),
-                // First the way it looks.
-                seen: free(if n.z >= 0.0 { 1.0 } else { -1.0 }) || free(if n.z >= 0.0 { -1.0 } else { 1.0 }),
+                seen: seen[t],
                 narrow: tree.nearest(ball.into(), ball_mm - INTO_MM).is_some(),
                 slope_deg: inside([middle.x, middle.y])
                     .then(|| n.z.abs().clamp(0.0, 1.0).acos().to_degrees()),

@@ -20,8 +20,8 @@ fn carried(implant: &Implant, plan: &Plan, shape: &Shape, setup: &Setup) -> Carr
         return Carried::Under("its nest");
     }
     let level: Vec<&Setup> = plan.setups.iter().filter(|s| !s.is_indexed()).collect();
-    let roughed = level.iter().filter(|s| s.number < setup.number && s.task != SetupTask::Finish).count();
-    let finished = level.iter().filter(|s| s.number < setup.number && s.task != SetupTask::Rough).count();
+    let roughed = level.iter().filter(|s| s.number < setup.clamping && s.task != SetupTask::Finish).count();
+    let finished = level.iter().filter(|s| s.number < setup.clamping && s.task != SetupTask::Rough).count();
     match (roughed, finished) {
         (0, _) => Carried::Under("the uncut blank"),
         // The other side's allowance still stiffens it.
@@ -33,10 +33,12 @@ fn carried(implant: &Implant, plan: &Plan, shape: &Shape, setup: &Setup) -> Carr
 pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limits) -> Vec<Finding> {
     let mut out = Vec::new();
     let e = plan.material.youngs_modulus_gpa;
-    let finishing = plan.setups.iter().filter(|s| !s.is_indexed() && s.task != SetupTask::Rough);
+    let finishing = plan.setups.iter().filter(|s| !matches!(s.task, SetupTask::Rough | SetupTask::Holes));
     for setup in finishing {
         let carried = carried(implant, plan, shape, setup);
-        for role in ["finish", "rim", "pencil"] {
+        let roles: &[&str] =
+            if setup.task == SetupTask::Cover { &["cover"] } else { &["finish", "rim", "pencil"] };
+        for &role in roles {
             let Some(t) = plan.tools.get(role) else { continue };
             let force_n = finishing_force_n(&plan.material, t, plan.finish_skin_mm, plan.scallop_mm);
             let pass = format!("op{} {role}", setup.number);

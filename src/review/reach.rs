@@ -33,6 +33,8 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape) -> Vec<Findin
             "finish" | "rough" | "rest" => outer(t).max(rim_high - stock_lo[2]),
             // It goes no deeper than its holder may.
             "pencil" => 0.0,
+            // Aslant: the plan takes no pose whose holder would meet the frame.
+            "cover" => 0.0,
             "probe" => stock_hi[2] - stock_lo[2],
             "engrave" => implant
                 .facts

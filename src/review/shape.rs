@@ -1,10 +1,12 @@
 //! The part's own shape: closed, thick enough, seen whole, wide enough in its hollows, inside the envelope.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use crate::geometry::Bvh;
 use crate::geometry::outline::{RimPlace, outline_xy, rim_places};
-use crate::model::{Finding, Implant, Part, Plan, Severity};
+use crate::model::{Dir, Finding, Implant, Part, Plan, SetupTask, Severity};
 
 use super::{Limits, at_least, at_most, in_patient};
 
@@ -40,7 +42,7 @@ pub(super) fn check(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limi
     let mut out = Vec::new();
     closed(implant, &mut out);
     wall(implant, limits, &mut out);
-    undercut(implant, shape, limits, &mut out);
+    undercut(implant, plan, shape, limits, &mut out);
     concave(implant, plan, limits, &mut out);
     envelope(implant, limits, &mut out);
     out
@@ -78,9 +80,16 @@ fn wall(implant: &Implant, limits: &Limits, out: &mut Vec<Finding>) {
     }
 }
 
-/// A facet is seen when a place just off it looks freely along +z or −z: as the tools come.
-fn undercut(implant: &Implant, shape: &Shape, limits: &Limits, out: &mut Vec<Finding>) {
+/// A facet is seen when a place just off it looks freely along +z or −z, or along the spindle of the indexed setup that is
+/// planned for it: as the tools come.
+fn undercut(implant: &Implant, plan: &Plan, shape: &Shape, limits: &Limits, out: &mut Vec<Finding>) {
     let mesh = &implant.body;
+    let mut aslant: BTreeMap<usize, [f64; 3]> = BTreeMap::new();
+    for cover in plan.visibility.iter().flat_map(|v| &v.cover) {
+        let own = plan.setups.iter().find(|s| s.number == cover.setup && s.task == SetupTask::Cover);
+        let up = own.map(|s| s.part_from_work.turn(Dir::new([0.0, 0.0, 1.0])).unit);
+        aslant.extend(up.iter().flat_map(|&up| cover.facets.iter().map(move |&t| (t as usize, up))));
+    }
     let hidden: Vec<(f64, [f64; 3])> = (0..mesh.triangles.len())
         .into_par_iter()
         .filter_map(|t| {
@@ -88,16 +97,18 @@ fn undercut(implant: &Implant, shape: &Shape, limits: &Limits, out: &mut Vec<Fin
             let [a, b, c] = mesh.corners(t);
             let p = (a + b + c) / 3.0 + n * limits.undercut_mm_max;
             let free =
-                |z: f64| shape.tree.first_hit([p.x, p.y, p.z], [0.0, 0.0, z], 0.0, f64::INFINITY).is_none();
-            (!free(1.0) && !free(-1.0)).then(|| (mesh.triangle_area_mm2(t), [p.x, p.y, p.z]))
+                |along: [f64; 3]| shape.tree.first_hit([p.x, p.y, p.z], along, 0.0, f64::INFINITY).is_none();
+            let seen =
+                free([0.0, 0.0, 1.0]) || free([0.0, 0.0, -1.0]) || aslant.get(&t).is_some_and(|&up| free(up));
+            (!seen).then(|| (mesh.triangle_area_mm2(t), [p.x, p.y, p.z]))
         })
         .collect();
     let area_mm2: f64 = hidden.iter().map(|h| h.0).sum();
     if !at_most(area_mm2, limits.undercut_area_mm2_max) {
         let largest = hidden.iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or([f64::NAN; 3], |h| h.1);
         let message = format!(
-            "{area_mm2:.2} mm2 of the surface are seen from neither side by more than {:.3} mm; change the insertion axis or \
-             the wall there",
+            "{area_mm2:.2} mm2 of the surface are seen neither from the two sides nor from a planned indexed setup by more than \
+             {:.3} mm; change the insertion axis or the wall there",
             limits.undercut_mm_max
         );
         out.push(

@@ -289,6 +289,59 @@ fn a_waist_is_an_undercut_and_noise_is_not() {
 }
 
 #[test]
+fn what_a_planned_pose_is_to_reach_is_no_undercut_and_only_that() {
+    let part = implant(stack(&[(20.0, 0.0), (19.5, 2.0), (20.0, 4.0)]));
+    let mesh = &part.body;
+    let left_mm2 = |deg: f64, task: SetupTask, number: u32| {
+        let mut plan = plan(&part);
+        let turn = nalgebra::Rotation3::from_axis_angle(&nalgebra::Vector3::x_axis(), deg.to_radians());
+        let mut own = setup(21);
+        own.part_from_work = Pose::new(nalgebra::Isometry3::from_parts(
+            nalgebra::Translation3::identity(),
+            nalgebra::UnitQuaternion::from_rotation_matrix(&turn),
+        ));
+        own.task = task;
+        plan.setups.push(own);
+        // All that faces −y, seen or not.
+        let facets = (0..mesh.triangles.len()).filter(|&t| mesh.normal(t).y < -0.5);
+        let visibility = Visibility {
+            directions: 2000,
+            seen_share: 0.0,
+            unseen_mm2: 0.0,
+            hidden_mm2: 0.0,
+            narrow_mm2: 0.0,
+            slope_deg_max: 0.0,
+            stock_height_mm: 0.0,
+            reach_mm: 0.0,
+            best_unseen_mm2: 0.0,
+            best_deg: 0.0,
+            cover: vec![Cover {
+                setup: number,
+                clamping: 20,
+                rotary_deg: vec![-deg, 0.0],
+                tilt_deg: deg,
+                facets: facets.map(|t| t as u32).collect(),
+                area_mm2: 0.0,
+            }],
+            uncovered_mm2: 0.0,
+        };
+        plan.visibility = Some(visibility);
+        let r = review_design(&part, &plan, &Upstream::default(), &peek());
+        found(&r, "undercut").expect("three walls stay hidden").measured.unwrap()
+    };
+    let all = 4.0 * 2.0 * 39.5 * 2.0616;
+    // Work z leans 40° towards −y: the wall's two halves, 14° aslant, look at it.
+    assert!((left_mm2(40.0, SetupTask::Cover, 21) - 0.75 * all).abs() < 5.0);
+    // Too upright for the half that faces down; turned away; in a setup that drills; in one that is not there.
+    assert!((left_mm2(10.0, SetupTask::Cover, 21) - 0.875 * all).abs() < 5.0);
+    for (deg, task, number) in
+        [(-40.0, SetupTask::Cover, 21), (40.0, SetupTask::Holes, 21), (40.0, SetupTask::Cover, 22)]
+    {
+        assert!((left_mm2(deg, task, number) - all).abs() < 5.0, "{deg} {task:?} {number}");
+    }
+}
+
+#[test]
 fn a_tool_that_bends_has_three_answers() {
     let severity = |stick_out: f64| {
         let r = review(|_, p| p.tools.get_mut("rim").unwrap().stick_out_mm = stick_out);

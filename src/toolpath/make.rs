@@ -20,15 +20,15 @@ const LANE_OVERLAP_MM: f64 = 1.0;
 
 /// A lift over clearance takes as long as this way over cleared ground, s: twice 20 mm at rapid, four changes of speed
 /// and the gap above the ground at the feed of entries.
-const LIFT_S: f64 = 2.0;
+pub(super) const LIFT_S: f64 = 2.0;
 /// The first mill leaves thinner stock than this beside its edge, mm: a pixel.
-const FILM_MM: f64 = 0.1;
+pub(super) const FILM_MM: f64 = 0.1;
 /// So does a smaller one, mm: more than the two mills' lattices and grown discs differ where both have been.
 const REST_FILM_MM: f64 = 0.3;
 
 /// What roughing of a side did.
 pub(super) struct Cleared {
-    stock: Stock,
+    pub(super) stock: Stock,
     plane: Plane,
     layer_mm: f64,
 }
@@ -54,12 +54,19 @@ impl Maker<'_> {
         if self.watch.stopped() { Err(ToolpathError::Stopped) } else { Ok(()) }
     }
 
-    fn add(&mut self, name: &str, scene: &Scene, tool: &Tool, how: (&Cutting, f64), moves: Vec<Move>) {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        scene: &Scene,
+        tool: &Tool,
+        how: (&Cutting, f64),
+        moves: Vec<Move>,
+    ) {
         self.add_on(name, scene, tool, how, 0.0, moves);
     }
 
     /// The same over a face that leans by `slope_rad`: there a ball cuts at a larger diameter.
-    fn add_on(
+    pub(super) fn add_on(
         &mut self,
         name: &str,
         scene: &Scene,
@@ -264,7 +271,7 @@ impl Maker<'_> {
 
 /// Slope that a pass of a zone is set for: that of half the places of the shallow one, a wall for the steep one. The
 /// steepest shallow place is cut some half faster than the table says, which its ranges hold.
-fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
+pub(super) fn typical_slope_rad(field: &Field, zone: Zone) -> f64 {
     if zone == Zone::Steep {
         return std::f64::consts::FRAC_PI_2;
     }

@@ -17,7 +17,8 @@
 //! and face centre of the design is measured against the balls that passed it, and what stands proud is passed again
 //! at half the spacing, by the rim's ball and, where the plan has one, by the smaller ball of the role `pencil` as deep
 //! as its holder stays above the blank. Upright holes are drilled from the
-//! first setup, tilted ones in the indexed setup that looks along them; each setup breaks the mouths it looks at
+//! first setup, tilted ones in the indexed setup that looks along them; what neither side sees is milled in indexed setups by
+//! one ball ([`tilted`]); each setup breaks the mouths it looks at
 //! (`mouths`) and cuts the countersinks (`sinks`). A marking that is to be milled is the last thing done in the setup that
 //! looks at its face (`engrave`).
 //!
@@ -29,7 +30,7 @@
 //! at its probes. Tabs are obstacles like the part. Rapids are vertical or at clearance height. The same operations on
 //! any thread count.
 //!
-//! **Limits** Three axes: what faces away from both setups is not reached and is left as it is. Detail that passes
+//! **Limits** What faces away from both setups is reached by the plan's indexed setups or is left as it is. Detail that passes
 //! between the probes of a chord (0.2 mm) is bounded only by the facets' size. Beside a tab the ball leaves its own
 //! fillet. The engagement angle is bounded outside entries but for what pixels of 0.1 mm hide; a place so narrow that no
 //! bounded stroke opens it is cut at larger angles at the feed of entries.
@@ -64,6 +65,7 @@ mod sinks;
 mod speeds;
 mod spiral;
 mod stock;
+mod tilted;
 mod uncovered;
 mod waterline;
 mod ways;
@@ -105,6 +107,7 @@ pub fn make_operations(
     let mut maker = Maker { implant, plan, params, tools: &tools, watch, out: Vec::new() };
     let total = Maker::STEPS * scenes.len() as u64;
     let mut cleared: Vec<(&Scene, Cleared)> = Vec::new();
+    let mut aslant: Vec<Scene> = Vec::new();
     let mut finished = 0;
     for (k, (setup, scene)) in level.iter().zip(&scenes).enumerate() {
         let at = (k, scenes.len());
@@ -125,9 +128,16 @@ pub fn make_operations(
         maker.finish(scene, at, rough, if first { "first side" } else { "second side" })?;
         maker.step(at, 5, "holes", scene)?;
         // Upright holes are drilled from the first side that is finished; what is tilted waits for its own setup.
-        let tilted = |h: &Hole| indexed.iter().any(|s| holes::faces(h, &s.part_from_work.inverse()));
+        let drills =
+            |s: &Setup, h: &Hole| s.task == SetupTask::Holes && holes::faces(h, &s.part_from_work.inverse());
+        let tilted = |h: &Hole| indexed.iter().any(|s| drills(s, h));
         maker.holes(scene, |h| first && !tilted(h))?;
         for turned in indexed.iter().filter(|s| s.clamping == scene.setup) {
+            if turned.task == SetupTask::Cover {
+                let (of, stands) = cleared.last().expect("a side has been roughed");
+                aslant.push(maker.aslant(at, scene, turned, (of, stands))?);
+                continue;
+            }
             let turned = Scene::new(implant, plan, turned)?;
             maker.holes(&turned, |h| holes::faces(h, &turned.work_from_part))?;
         }
@@ -135,7 +145,8 @@ pub fn make_operations(
     let finishing: Vec<&Scene> =
         level.iter().zip(&scenes).filter(|(s, _)| s.task != SetupTask::Rough).map(|(_, s)| s).collect();
     let mut out = std::mem::take(&mut maker.out);
-    let report = repair::repair(implant, plan, params, &finishing, &tools, &mut out)?;
+    let passed: Vec<&Scene> = finishing.iter().copied().chain(&aslant).collect();
+    let report = repair::repair(implant, plan, params, &passed, &tools, &mut out)?;
     // Last of its setup, when the face is finished and its holes have no burr to catch the small ball.
     for scene in finishing {
         maker.engrave(scene)?;

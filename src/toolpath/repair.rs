@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Implant, Move, Operation, Plan, Tool};
+use crate::model::{Implant, Move, Operation, Plan, SetupTask, Tool};
 
 use super::cutter::{Cutter, P3};
 use super::finish::{Finishing, Grade, Zone};
@@ -251,8 +251,18 @@ fn again(
     let mut taken = vec![false; proud.len()];
     let mut out = Vec::new();
     for scene in scenes {
-        // A short one goes as deep as its holder stays above the blank.
-        let lowest_mm = scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm;
+        let aslant = plan.setups.iter().any(|s| s.number == scene.setup && s.task == SetupTask::Cover);
+        // There is one ball for it, as thick as the rim's.
+        let tool = match plan.tools.get("cover").filter(|_| aslant) {
+            Some(cover) if cover.diameter_mm == tool.diameter_mm => cover,
+            Some(_) => continue,
+            None => tool,
+        };
+        // A short one goes as deep as its holder stays above the blank; aslant the ground itself keeps the holder up.
+        let lowest_mm = match aslant {
+            true => f64::NEG_INFINITY,
+            false => scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm,
+        };
         let mut tips: Vec<P3> = Vec::new();
         for (k, &s) in proud.iter().enumerate() {
             let (p, n) = places[s];

@@ -131,7 +131,8 @@ impl Scene {
     }
 }
 
-fn bounds(vertices: &[P3]) -> Option<(P3, P3)> {
+/// Lowest and highest corner of what holds all places.
+pub fn bounds(vertices: &[P3]) -> Option<(P3, P3)> {
     let first = *vertices.first()?;
     Some(vertices.iter().fold((first, first), |(lo, hi), v| {
         (std::array::from_fn(|a| lo[a].min(v[a])), std::array::from_fn(|a| hi[a].max(v[a])))
