@@ -212,6 +212,7 @@ impl Maker<'_> {
             floor_mm: &asked.floor_mm,
             room_mm: &asked.room_mm,
             radius_mm,
+            flute_mm: ball.flute_length_mm,
             top_mm,
             layer_mm,
             depth_mm: layer_mm,
