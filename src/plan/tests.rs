@@ -625,8 +625,9 @@ fn a_waist_is_covered_by_tilted_poses_where_the_machine_has_them() {
         let level = plan.setups.iter().find(|l| l.number == s.clamping).unwrap();
         let up = |s: &Setup| s.part_from_work.turn(Dir::new([0.0, 0.0, 1.0])).v();
         assert!((up(s).dot(&up(level)).acos().to_degrees() - c.tilt_deg).abs() < 0.01, "{c:?}");
+        // The outermost facets of a cone lie in the other's shadow by little.
         assert!(
-            c.tilt_deg > 5.0 && c.tilt_deg < 79.0 && c.rotary_deg.len() == 2 && !c.facets.is_empty(),
+            c.tilt_deg > 0.5 && c.tilt_deg < 79.0 && c.rotary_deg.len() == 2 && !c.facets.is_empty(),
             "{c:?}"
         );
     }

@@ -59,18 +59,21 @@ pub(super) fn turned(fields: &Fields, mut mesh: Mesh<Part>) -> Mesh<Part> {
 
 /// Turns the notches that are `worth` it, deepest first, each facet once. Whether any was.
 pub(super) fn turn(mesh: &mut Mesh<Part>, worth: impl Fn(&Notch) -> bool + Sync) -> bool {
-    let mut notches: Vec<(f64, Quad)> = quads(mesh)
-        .into_par_iter()
-        .filter_map(|quad| {
+    let sides = sides(mesh);
+    let mut notches: Vec<(f64, Quad)> = sides
+        .par_windows(2)
+        .filter_map(|w| {
+            let quad = Quad::of(w)?;
             let notch = notch(mesh, &quad)?;
             (notch.deep_mm() >= NOTCH_MM && worth(&notch)).then(|| (notch.deep_mm(), quad))
         })
         .collect();
     notches.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.edge.cmp(&b.1.edge)));
-    let mut edges: HashSet<[u32; 2]> = mesh.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
-    let mut used = HashSet::new();
+    let (mut added, mut used) = (HashSet::new(), HashSet::new());
     for (_, q) in notches {
-        if q.facets.iter().any(|f| used.contains(f)) || !edges.insert(ordered(q.across)) {
+        let other = ordered(q.across);
+        let known = sides.binary_search_by_key(&other, |s| s.edge).is_ok();
+        if known || q.facets.iter().any(|f| used.contains(f)) || !added.insert(other) {
             continue;
         }
         used.extend(q.facets);
@@ -85,21 +88,45 @@ fn ordered([a, b]: [u32; 2]) -> [u32; 2] {
     [a.min(b), a.max(b)]
 }
 
-fn sides([a, b, c]: [u32; 3]) -> [[u32; 2]; 3] {
-    [[a, b], [b, c], [c, a]]
+/// A facet's side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    edge: [u32; 2],
+    /// Runs from the higher corner to the lower.
+    falls: bool,
+    facet: usize,
+    across: u32,
 }
 
-/// Every edge that two facets share. `edge` runs as the first facet has it, whose third corner is `across[0]`.
-fn quads(mesh: &Mesh<Part>) -> Vec<Quad> {
-    let mut halves: Vec<([u32; 2], bool, usize, u32)> = Vec::with_capacity(3 * mesh.triangles.len());
-    for (t, &[a, b, c]) in mesh.triangles.iter().enumerate() {
-        for ([from, to], across) in [([a, b], c), ([b, c], a), ([c, a], b)] {
-            halves.push((ordered([from, to]), from > to, t, across));
-        }
+impl Quad {
+    /// Of two sides that follow each other in order, where they are one edge.
+    fn of(sides: &[Side]) -> Option<Self> {
+        let [one, other] = sides else { return None };
+        (one.edge == other.edge && !one.falls && other.falls).then(|| Self {
+            facets: [one.facet, other.facet],
+            edge: one.edge,
+            across: [one.across, other.across],
+        })
     }
-    halves.sort_unstable();
-    let pairs = halves.windows(2).filter(|w| w[0].0 == w[1].0 && !w[0].1 && w[1].1);
-    pairs.map(|w| Quad { facets: [w[0].2, w[1].2], edge: w[0].0, across: [w[0].3, w[1].3] }).collect()
+}
+
+/// The sides of all facets, in order.
+fn sides(mesh: &Mesh<Part>) -> Vec<Side> {
+    let mut sides: Vec<Side> = mesh
+        .triangles
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(facet, &[a, b, c])| {
+            [[a, b, c], [b, c, a], [c, a, b]].map(|[from, to, across]| Side {
+                edge: ordered([from, to]),
+                falls: from > to,
+                facet,
+                across,
+            })
+        })
+        .collect();
+    sides.par_sort_unstable();
+    sides
 }
 
 /// `None` where the other diagonal would fold the quadrilateral.
@@ -152,8 +179,8 @@ mod tests {
         // The notch is as deep as its corners lie below the ridge.
         assert!(turn(&mut whole, |n| (n.deep_mm() - 0.03).abs() < 1e-9 && n.bottom_mm.z < -0.029));
         assert_eq!(whole.vertices, notched.vertices);
-        let edges: HashSet<[u32; 2]> = whole.triangles.iter().flat_map(|&t| sides(t)).map(ordered).collect();
-        assert!(edges.contains(&[0, 1]) && !edges.contains(&[2, 3]), "{:?}", whole.triangles);
+        let has = |edge| sides(&whole).iter().any(|s| s.edge == edge);
+        assert!(has([0, 1]) && !has([2, 3]), "{:?}", whole.triangles);
         // Both still look up.
         assert!((0..whole.triangles.len()).all(|t| whole.normal(t).z > 0.5));
     }
