@@ -28,6 +28,8 @@ const ASIDE_MM: f64 = 0.06;
 /// … so many to every side: as far as a radius of 1.5 mm turns by 14 degrees.
 const ASIDE_STEPS: i32 = 6;
 
+/// A dip takes no more than this, mm: twice the tolerance.
+const DIP_MM_MAX: f64 = 0.05;
 /// Dips nearer to each other are one, mm.
 const DIPS_APART_MM: f64 = 0.03;
 
@@ -275,7 +277,13 @@ fn again(
             // Reached when a ball stands farther off by half of what is left now and touches nothing else: in a corner that no
             // ball fits the other half may still be cusps.
             let off = ball + 0.5 * left_mm[s].max(params.residual_mm_max);
-            if let Some(tip) = tip_over(scene, ball, (w, nw.into()), off).filter(|t| t[2] >= lowest_mm) {
+            let tip = match passes {
+                Passes::Spaced => tip_on(scene, ball, (w, nw.into()), off),
+                // What stands higher was not finished, and a dip has no room for a ramp.
+                Passes::Dips if left_mm[s] > DIP_MM_MAX => None,
+                Passes::Dips => tip_over(scene, ball, (w, nw.into()), off),
+            };
+            if let Some(tip) = tip.filter(|t| t[2] >= lowest_mm) {
                 taken[k] = true;
                 tips.push(tip);
             }
@@ -336,15 +344,21 @@ fn again(
     out
 }
 
-/// Tip of a ball whose centre is no farther than `off_mm` from a place and touches nothing nearer: square to the face if that
-/// fits, else the nearest that rests beside. A facet's normal says little of where the ball stands in a hollow.
-fn tip_over(scene: &Scene, radius_mm: f64, (place, normal): (P3, P3), off_mm: f64) -> Option<P3> {
-    let ball = &Cutter::ball(radius_mm);
+/// Tip of a ball whose centre stands `off_mm` from a place, square to its face, if it touches nothing there.
+fn tip_on(scene: &Scene, radius_mm: f64, (place, normal): (P3, P3), off_mm: f64) -> Option<P3> {
     let centre: P3 = std::array::from_fn(|k| place[k] + normal[k] * off_mm);
     let tip = [centre[0], centre[1], centre[2] - radius_mm];
-    if scene.ground.z(ball, tip[0], tip[1]) <= tip[2] {
+    (scene.ground.z(&Cutter::ball(radius_mm), tip[0], tip[1]) <= tip[2]).then_some(tip)
+}
+
+/// The same, or else the nearest that rests beside with its centre no farther from the place: a facet's normal says little of
+/// where the ball stands in a hollow.
+fn tip_over(scene: &Scene, radius_mm: f64, (place, normal): (P3, P3), off_mm: f64) -> Option<P3> {
+    if let Some(tip) = tip_on(scene, radius_mm, (place, normal), off_mm) {
         return Some(tip);
     }
+    let ball = &Cutter::ball(radius_mm);
+    let tip = [0, 1].map(|k| place[k] + normal[k] * off_mm);
     let beside = (-ASIDE_STEPS..=ASIDE_STEPS)
         .flat_map(|j| (-ASIDE_STEPS..=ASIDE_STEPS).map(move |i| [i, j].map(|k| f64::from(k) * ASIDE_MM)))
         .map(|d| {
