@@ -102,7 +102,7 @@ impl Quad {
     /// Of two sides that follow each other in order, where they are one edge.
     fn of(sides: &[Side]) -> Option<Self> {
         let [one, other] = sides else { return None };
-        (one.edge == other.edge && !one.falls && other.falls).then(|| Self {
+        (one.edge == other.edge && !one.falls && other.falls).then_some(Self {
             facets: [one.facet, other.facet],
             edge: one.edge,
             across: [one.across, other.across],
