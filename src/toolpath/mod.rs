@@ -18,7 +18,7 @@
 //! at half the spacing, by the rim's ball and, where the plan has one, by the smaller ball of the role `pencil` as deep
 //! as its holder stays above the blank. Upright holes are drilled from the
 //! first setup, tilted ones in the indexed setup that looks along them; what neither side sees is milled in indexed setups by
-//! one ball ([`tilted`]); each setup breaks the mouths it looks at
+//! one ball (`tilted`); each setup breaks the mouths it looks at
 //! (`mouths`) and cuts the countersinks (`sinks`). A marking that is to be milled is the last thing done in the setup that
 //! looks at its face (`engrave`).
 //!
