@@ -313,6 +313,24 @@ fn check_job(job: &Job) -> Result<(), MillingError> {
             ));
         }
     }
+    for (k, t) in job.tab.iter().enumerate() {
+        let length = t.outward_xy[0].hypot(t.outward_xy[1]);
+        // Four decimals of each leave 1e-4. Written so that NaN is refused.
+        let unit = (length - 1.0).abs() < 1e-3;
+        if !(unit
+            && t.centre_part_mm.iter().all(|x| x.is_finite())
+            && t.width_mm > 0.0
+            && t.width_mm.is_finite())
+        {
+            return bad(format!(
+                "tab {} lies at {:?} mm, outward along {:?} and {} mm wide: state a finite place, a direction of length 1 and a width over 0",
+                k + 1,
+                t.centre_part_mm,
+                t.outward_xy,
+                t.width_mm
+            ));
+        }
+    }
     if job.program.is_empty() {
         return bad("the job has no program".into());
     }

@@ -3,7 +3,7 @@
 use super::params::tests::params;
 use super::*;
 use crate::model::{
-    BoxPart, Dialect, Fixture, JobProgram, LineEnd, MachineTool, Point, Pose, Silent, Tool, ToolKind,
+    BoxPart, Dialect, Fixture, JobProgram, JobTab, LineEnd, MachineTool, Point, Pose, Silent, Tool, ToolKind,
 };
 
 fn tool(number: u32, kind: ToolKind, diameter_mm: f64) -> Tool {
@@ -434,5 +434,8 @@ fn a_job_that_makes_no_sense_is_refused() {
     assert!(refuse(&odd, std::slice::from_ref(&p)).contains("tool T2: corner_radius_mm is 1"));
     let mut flat = job(&["op10.ngc"]);
     flat.stock.max_mm = Point::new([30.0, 20.0, f64::NAN]);
-    assert!(refuse(&flat, &[p]).contains("the stock reaches"));
+    assert!(refuse(&flat, std::slice::from_ref(&p)).contains("the stock reaches"));
+    let mut aslant = job(&["op10.ngc"]);
+    aslant.tab = vec![JobTab { centre_part_mm: [0.0; 3], outward_xy: [0.0; 2], width_mm: 2.0 }];
+    assert!(refuse(&aslant, &[p]).contains("tab 1 lies at"));
 }

@@ -21,7 +21,8 @@
 //! pitch asked for, recessed below the outer edge; pins and clamps lie outside the lane; the work zero and everything
 //! the tools need above it lie within the machine's travels. Same bytes on any thread count.
 //!
-//! **Limits** Two clampings. A tab in the way of a tilted tool is found by the judge, not here. A blank that is not turned over seats too, as any does on two pins: the sheet has the operator look.
+//! **Limits** Two clampings. A tab in the way of a tilted tool is found by the judge, not here. A blank that is not turned over
+//! seats too, as any does on two pins: the sheet has the operator look.
 //! Fit-critical places of the rim are not known to this room; the tabs' places are checked at inspection.
 
 mod blank;

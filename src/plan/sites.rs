@@ -1,7 +1,8 @@
 //! Where on the rim no tab may stand: at screws and their plates, beside the marking, over the brow, at what is milled aslant.
 //!
 //! A tab leaves a place that is dressed by hand. Beside a hole that weakens what holds the screw, beside the text it may take
-//! letters off, it is in the way of a tool that leans, and over the brow, where the rim looks forward and down at the orbit, its mark would show through the skin.
+//! letters off, it is in the way of a tool that leans, and over the brow, where the rim looks forward and down at the orbit, its
+//! mark would show through the skin.
 
 use crate::geometry::Bvh;
 use crate::geometry::outline::RimPlace;

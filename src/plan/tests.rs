@@ -6,6 +6,9 @@ use super::*;
 use crate::geometry::outline::signed_distance_to_outline_mm;
 use crate::model::*;
 
+mod shop;
+mod visible;
+
 pub(crate) fn peek_params() -> PlanParams {
     #[derive(serde::Deserialize)]
     struct File {
@@ -567,73 +570,6 @@ fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_pl
 }
 
 #[test]
-fn a_plate_between_spheres_is_seen_whole_and_its_numbers_are_those_of_the_formula() {
-    let (_, plan) = peek_plan();
-    let v = plan.visibility.as_ref().expect("looked at");
-    assert_eq!(v.directions, 2000);
-    assert!(v.seen_share > 0.9999 && v.unseen_mm2 < 0.5, "{v:?}");
-    // 29 mm of 80 from the middle, 3 mm inside the rim: 21 degrees, the bone side's sphere of 76 mm 22.
-    assert!((v.slope_deg_max - 22.0).abs() < 2.0, "{v:?}");
-    assert_eq!(v.stock_height_mm, plan.blank.size_mm[2]);
-    assert!(v.reach_mm > 4.0 && v.reach_mm < v.stock_height_mm, "{v:?}");
-    assert!(plan.findings.iter().any(|f| f.id == "visibility"));
-}
-
-#[test]
-fn a_waist_is_covered_by_tilted_poses_where_the_machine_has_them() {
-    // From 30 mm in to 29 at half height and out again: neither side looks into it.
-    let wall: Vec<(f64, f64)> =
-        (1..=24).map(|k| 6.0 - 0.25 * f64::from(k)).map(|z| (29.0 + (z - 3.0).abs() / 3.0, z)).collect();
-    let part = turned_plate(7.0, &wall);
-    let shop = shipped_shop().unwrap();
-    let planned = |machine: &str| {
-        let params = with(&peek_params(), |p| {
-            p.machine = machine.into();
-            p.order = Order::TwoSetups;
-        });
-        plan_part(&part, &shop, &params).unwrap()
-    };
-    let three = planned("vertical-mill");
-    assert!(three.setups.len() == 2 && !three.tools.contains_key("cover"));
-    let three = three.visibility.unwrap();
-    // Two cones of 30 and 29 mm, 3 mm high.
-    let cones = 2.0 * std::f64::consts::PI * 59.0 * 10f64.sqrt();
-    assert!((three.unseen_mm2 / cones - 1.0).abs() < 0.05, "{three:?} {cones}");
-    assert!(three.cover.is_empty() && three.uncovered_mm2 == three.unseen_mm2);
-    let plan = planned("trunnion-mill");
-    let five = plan.visibility.as_ref().unwrap();
-    assert_eq!(five.unseen_mm2, three.unseen_mm2);
-    let covered: f64 = five.cover.iter().map(|c| c.area_mm2).sum();
-    assert!((covered + five.uncovered_mm2 - five.unseen_mm2).abs() < 1e-6);
-    // The ball of 1.5 mm stays 0.48 mm from the crease, a sixth of either cone, and a facet more.
-    assert!(five.uncovered_mm2 < 0.3 * five.unseen_mm2, "{five:?}");
-    assert!(five.cover.len() >= 3, "a ring is not seen from two poses");
-    let mut facets: Vec<u32> = five.cover.iter().flat_map(|c| c.facets.clone()).collect();
-    let listed = facets.len();
-    facets.sort_unstable();
-    facets.dedup();
-    assert_eq!(facets.len(), listed, "each is one pose's own");
-    assert_eq!(plan.tools["cover"].diameter_mm, plan.tools["rim"].diameter_mm);
-    // In the order they are run, each in its clamping, which the same bodies hold.
-    assert!(plan.setups.is_sorted_by_key(|s| s.number));
-    for c in &five.cover {
-        let s = plan.setups.iter().find(|s| s.number == c.setup).unwrap();
-        assert!(s.task == SetupTask::Cover && s.clamping == c.clamping && s.number / 10 == c.clamping / 10);
-        let held = |n: u32| plan.fixtures.iter().filter(|f| f.setups.contains(&n)).count();
-        assert_eq!(held(s.number), held(s.clamping));
-        // The spindle looks along the angles' direction.
-        let level = plan.setups.iter().find(|l| l.number == s.clamping).unwrap();
-        let up = |s: &Setup| s.part_from_work.turn(Dir::new([0.0, 0.0, 1.0])).v();
-        assert!((up(s).dot(&up(level)).acos().to_degrees() - c.tilt_deg).abs() < 0.01, "{c:?}");
-        // The outermost facets of a cone lie in the other's shadow by little.
-        assert!(
-            c.tilt_deg > 0.5 && c.tilt_deg < 79.0 && c.rotary_deg.len() == 2 && !c.facets.is_empty(),
-            "{c:?}"
-        );
-    }
-}
-
-#[test]
 fn a_hole_without_a_drill_and_a_material_without_an_entry_are_refused() {
     let shop = shipped_shop().unwrap();
     let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
@@ -664,55 +600,6 @@ fn a_deep_dome_without_a_long_tool_is_stopped_not_shortened() {
     let plan = plan_part(&dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), &shop, &peek_params()).unwrap();
     let reach: Vec<_> = plan.findings.iter().filter(|f| f.id == "tool-reach").collect();
     assert!(!reach.is_empty() && reach.iter().all(|f| f.severity == Severity::Stop && f.measured > f.limit));
-}
-
-#[test]
-fn the_shipped_shop_is_sound_and_a_broken_one_is_named() {
-    let shop = shipped_shop().unwrap();
-    for key in ["peek", "ti-6al-4v-eli", "cp-ti", "cocr", "316lvm", "316l", "al-6061"] {
-        assert!(shop.materials.contains_key(key), "{key}");
-        assert!(shop.stock.iter().any(|b| b.material == key), "stock of {key}");
-    }
-    assert!(shop.materials["316l"].implant_standard.is_empty());
-    assert!(shop.stock.iter().any(|b| b.material == "peek" && b.size_mm == [200.0, 200.0, 60.0]));
-    let texts = [
-        include_str!("../../pipelines/shop/machines.toml"),
-        include_str!("../../pipelines/shop/tools.toml"),
-        include_str!("../../pipelines/shop/materials.toml"),
-        include_str!("../../pipelines/shop/stock.toml"),
-    ];
-    let read = |file: usize, from: &str, to: &str| {
-        let mut now = texts.map(String::from);
-        assert!(now[file].contains(from), "{from} is in file {file}");
-        now[file] = now[file].replacen(from, to, 1);
-        read_shop(&now[0], &now[1], &now[2], &now[3]).unwrap_err().to_string()
-    };
-    assert!(read(1, "diameter_mm = 8.0", "diameter_mm = -8.0").contains("T1: diameter_mm"));
-    assert!(read(1, "number = 2\n", "number = 1\n").contains("number 1"));
-    assert!(read(1, "corner_radius_mm = 3.0", "corner_radius_mm = 2.0").contains("T11: corner_radius_mm"));
-    assert!(
-        read(2, "density_g_per_cm3 = 1.3", "density_g_per_cm3 = nan").contains("peek: density_g_per_cm3")
-    );
-    assert!(read(2, "density_g_per_cm3 = 1.3", "density = 1.3").contains("materials.toml"));
-    assert!(read(3, "material = \"peek\"", "material = \"peak\"").contains("peak"));
-}
-
-#[test]
-fn prices_are_optional_and_no_price_is_negative() {
-    assert_eq!(read_prices("").unwrap(), Default::default());
-    let text = "currency = \"EUR\"\nmachine_per_hour = 90.0\n[tool.11]\nprice_each = 50.0\nlife_min = 90.0\n";
-    assert_eq!(read_prices(text).unwrap().tool["11"].life_min, Some(90.0));
-    assert!(read_prices("setup_each = -1.0").unwrap_err().to_string().contains("setup_each"));
-    assert!(read_prices("[tool.1]\nlife_min = 0.0").unwrap_err().to_string().contains("tool.1.life_min"));
-    assert!(read_prices("machine_per_day = 1.0").is_err());
-}
-
-#[test]
-fn the_shipped_folder_reads_as_what_the_binary_carries() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/shop");
-    assert_eq!(read_shop_folder(&folder).unwrap(), shipped_shop().unwrap());
-    let missing = read_shop_folder(&folder.join("nowhere")).unwrap_err().to_string();
-    assert!(missing.contains("machines.toml"), "{missing}");
 }
 
 #[test]

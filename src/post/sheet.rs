@@ -241,8 +241,8 @@ fn operation_times(plan: &Plan, operations: &[Operation], programs: &[Program]) 
         for o in operations.iter().filter(|o| o.setup == program.setup) {
             let [feed_s, rapid_s] = programmed_s(o, &plan.machine);
             let change_s = if tool == Some(o.tool) { 0.0 } else { plan.machine.tool_change_s };
-            let time_s = feed_s + rapid_s + change_s;
             tool = Some(o.tool);
+            let time_s = feed_s + rapid_s + change_s;
             total_s += time_s;
             rows.push(context! {
                 program => program.file.clone(),

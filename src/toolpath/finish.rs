@@ -29,6 +29,8 @@ const SCALLOP_TO_DEG: f64 = 60.0;
 const BESIDE_SCALLOP_FROM_DEG: f64 = 50.0;
 /// A dip runs this far to either side of its tip, mm: a machine's few increments.
 const DIP_MM: f64 = 0.05;
+/// Directions of a dip that are tried, over half a turn: 11 degrees off a wall's foot at most.
+const DIP_TURNS: usize = 8;
 /// Semi-finishing needs no more than this overlap.
 const SEMI_RASTER_TO_DEG: f64 = 50.0;
 const SEMI_WATERLINE_FROM_DEG: f64 = 35.0;
@@ -182,15 +184,25 @@ impl Finishing<'_> {
         creases(&self.lowered(tool, Grade::Finish), field, &self.chords(Grade::Finish), wanted)
     }
 
-    /// Short passes through tips of a tool.
+    /// Short passes through tips of a tool, each along the direction in which it is most level; none where it would climb: beside
+    /// a wall a tenth of a millimetre aside is millimetres down, in stock that nobody has taken.
     pub fn dips(&self, tool: &Tool, tips: &[[f64; 3]]) -> Vec<Piece> {
         let (cl, chords) = (self.lowered(tool, Grade::Finish), self.chords(Grade::Finish));
-        let through = |t: &[f64; 3], along: [f64; 2]| {
-            let points = [-DIP_MM, 0.0, DIP_MM].map(|d| [t[0] + d * along[0], t[1] + d * along[1]]).to_vec();
-            on_surface(&cl, &Line { points, closed: false }, &chords)
+        let rise_mm = |p: &Piece| {
+            let z = || p.points.iter().map(|p| p[2]);
+            z().fold(f64::NEG_INFINITY, f64::max) - z().fold(f64::INFINITY, f64::min)
         };
-        let dip = |t| [[1.0, 0.0], [0.0, 1.0]].into_iter().map(|a| through(t, a)).find(|p| !p.is_empty());
-        tips.iter().filter_map(dip).flatten().collect()
+        let through = |t: &[f64; 3], turn: usize| {
+            let (s, c) = (std::f64::consts::PI * turn as f64 / DIP_TURNS as f64).sin_cos();
+            let points = [-DIP_MM, 0.0, DIP_MM].map(|d| [t[0] + d * c, t[1] + d * s]).to_vec();
+            let pieces = on_surface(&cl, &Line { points, closed: false }, &chords);
+            <[Piece; 1]>::try_from(pieces).ok().map(|[piece]| (rise_mm(&piece), piece))
+        };
+        let dip = |t| {
+            let ways = (0..DIP_TURNS).filter_map(|turn| through(t, turn));
+            ways.min_by(|a, b| a.0.total_cmp(&b.0)).filter(|way| way.0 <= 2.0 * DIP_MM)
+        };
+        tips.iter().filter_map(dip).map(|way| way.1).collect()
     }
 
     /// Levels from the highest steep place to where the rim has been passed.

@@ -422,6 +422,42 @@ fn the_lowest_waterline_passes_the_widest_place_wherever_the_lattice_lies() {
 }
 
 #[test]
+fn a_dip_never_runs_down_a_wall() {
+    let implant = PEEK_FORM.implant(0);
+    let plan = PEEK_FORM.plan(0);
+    let params = params();
+    let scene = Scene::new(&implant, &plan, &plan.setups[0]).unwrap();
+    let stands = |_: f64| unreachable!("dips ask for none");
+    let finishing = Finishing {
+        scene: &scene,
+        params: &params,
+        scallop_mm: plan.scallop_mm,
+        standing: &stands,
+        rough_skin_mm: 1.0,
+    };
+    let tool = &plan.tools["rim"];
+    let field = finishing.field(tool, Grade::Finish);
+    let tips = |steep: std::ops::Range<f32>| -> Vec<[f64; 3]> {
+        let nodes = (0..field.plane.len()).filter(|&at| field.z(at).is_finite());
+        nodes.filter(|&at| steep.contains(&field.slope[at])).map(|at| field.tip(at)).step_by(7).collect()
+    };
+    // Up to 40 degrees each has its dip through it; walls have those that find a level way along them.
+    for (steep, all) in [(0.0..0.84, true), (0.84..f32::INFINITY, false)] {
+        let tips = tips(steep);
+        let dips = finishing.dips(tool, &tips);
+        assert!(tips.len() > 50 && (dips.len() == tips.len() || !all), "{} of {}", dips.len(), tips.len());
+        for dip in &dips {
+            let near = |t: &[f64; 3]| {
+                dip.points
+                    .iter()
+                    .all(|p| (p[0] - t[0]).hypot(p[1] - t[1]) < 0.051 && (p[2] - t[2]).abs() < 0.1)
+            };
+            assert!(tips.iter().any(near), "{dip:?}");
+        }
+    }
+}
+
+#[test]
 fn the_drop_cutter_says_how_quick_it_is() {
     let implant = PEEK_FORM.implant(0);
     let plan = PEEK_FORM.plan(0);

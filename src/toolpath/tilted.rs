@@ -17,8 +17,10 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::geometry::outline::{outline_xy, signed_distance_to_outline_mm};
-use crate::model::{Part, Plan, Pose, Setup, Tool, ToolKind, Work};
+use crate::model::{Move, Part, Plan, Pose, Setup, Tab, Tool, ToolKind, Work};
 
 use super::cutter::{Cutter, P3};
 use super::drop::Ground;
@@ -196,7 +198,7 @@ impl Maker<'_> {
         asked: &Asked,
         (ball, layer_mm): (&Tool, f64),
         stock: &mut Stock,
-    ) -> Vec<crate::model::Move> {
+    ) -> Vec<Move> {
         let (plan, params) = (self.plan, self.params);
         let cutting = &plan.material.rough;
         let radius_mm = flat_mm(ball, layer_mm);
@@ -314,7 +316,6 @@ impl Asked {
 
 /// Per pixel the highest of those about it.
 fn highest_within(plane: &Plane, top: &[f32], radius_mm: f64) -> Vec<f32> {
-    use rayon::prelude::*;
     let n = (radius_mm / plane.step).ceil() as i64;
     let disc: Vec<[i64; 2]> = (-n..=n)
         .flat_map(|j| (-n..=n).map(move |i| [i, j]))
@@ -358,7 +359,7 @@ fn with_border(triangles: &[[P3; 3]], asked: &[u32]) -> Vec<bool> {
 }
 
 /// A tab's corners, the lowest bit along it, the next across, the highest up.
-fn tab(tab: &crate::model::Tab, plan: &Plan, work_from_part: &Pose<Work, Part>) -> [P3; 8] {
+fn tab(tab: &Tab, plan: &Plan, work_from_part: &Pose<Work, Part>) -> [P3; 8] {
     let ([x, y, _], [ox, oy]) = (tab.centre.mm, tab.outward_xy);
     let half = 0.5 * tab.width_mm;
     let (along, across) = ([-TAB_INTO_RIM_MM, plan.lane_mm + FRAME_MM], [-half, half]);

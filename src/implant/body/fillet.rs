@@ -23,8 +23,8 @@ const FITS_MM: f64 = 0.004;
 const MOVE_MM_MAX: f64 = 0.022;
 /// What stops the ball all round this near to a place makes it a pit of the net, mm: two cells, nearer than carving looks.
 const PIT_MM: f64 = 0.35;
-/// A pit is filled to what lies about it, and the gap is that of its border; by no more than this, mm: twice the most that
-/// was met on real implants' rims.
+/// A pit is filled to what lies about it, and the gap is that of its border; by no more than this, mm: 0.042 were met on the
+/// rim of a real implant.
 const PIT_FILL_MM_MAX: f64 = 0.05;
 /// Facets that may stop one ball: a corner has two or three, and each is met at several places.
 const CONTACTS: usize = 16;
@@ -68,13 +68,13 @@ pub(super) fn fill_corners(fields: &Fields, mesh: &Mesh<Part>, radius_mm: f64) -
         now = Mesh::new(vertices, now.triangles);
     }
     // Between corners that were moved a diagonal may cut what no ball reaches the bottom of.
-    let before = now.clone();
-    let tree = Bvh::new(&before);
-    turn(&mut now, |notch| {
+    let mut whole = now.clone();
+    let tree = Bvh::new(&now);
+    turn(&mut whole, |notch| {
         let ball = nearest_ball(&tree, notch.bottom_mm, notch.up, radius_mm);
         ball.is_some_and(|b| (b.centre - notch.bottom_mm).norm() - radius_mm + FITS_MM >= notch.deep_mm())
     });
-    now
+    whole
 }
 
 /// A ball that fits, and how far from the place it is for lies what keeps it from going nearer.

@@ -89,6 +89,61 @@ impl Rest<'_> {
     }
 }
 
+/// How a control writes what is reckoned from touches.
+struct Form {
+    /// What a parameter's number follows.
+    sign: &'static str,
+    brackets: [&'static str; 2],
+    /// Parameters that a program may set.
+    parameters: std::ops::RangeInclusive<u32>,
+    /// Where the last move touched, along x, y and z.
+    touches: [&'static str; 3],
+}
+
+/// What a parameter is set to.
+enum Reckoned {
+    Touch(usize),
+    /// The middle of two touches, or one given twice, less where it should be, mm.
+    Deviation([u32; 2], f64),
+}
+
+impl Form {
+    /// `#1=#5061`, `#3=[#1+#2]/2-[n]` or `#3=#1-[n]`, with the control's own sign and brackets.
+    fn reckoned(&self, text: &str) -> Option<(u32, Reckoned)> {
+        let mut rest = Rest(text);
+        let number = self.parameter(&mut rest).filter(|n| self.parameters.contains(n))?;
+        rest.eat("=")?;
+        let touch = self.touches.iter().position(|w| *w == rest.0).map(Reckoned::Touch);
+        Some((number, touch.or_else(|| self.deviation(rest))?))
+    }
+
+    fn deviation(&self, mut rest: Rest<'_>) -> Option<Reckoned> {
+        let [open, close] = self.brackets;
+        let of = if rest.eat(open).is_some() {
+            let a = self.parameter(&mut rest)?;
+            rest.eat("+")?;
+            let b = self.parameter(&mut rest)?;
+            rest.eat(close)?;
+            rest.eat("/2")?;
+            (a != b).then_some([a, b])?
+        } else {
+            let a = self.parameter(&mut rest)?;
+            [a, a]
+        };
+        rest.eat("-")?;
+        rest.eat(open)?;
+        let nominal_mm = rest.real()?;
+        rest.eat(close)?;
+        rest.end()?;
+        Some(Reckoned::Deviation(of, nominal_mm))
+    }
+
+    fn parameter(&self, rest: &mut Rest<'_>) -> Option<u32> {
+        rest.eat(self.sign)?;
+        rest.whole()
+    }
+}
+
 /// A line without blanks, upper case.
 fn tight(line: &[u8]) -> String {
     String::from_utf8_lossy(line)
@@ -255,6 +310,14 @@ impl Reader<'_> {
                 "probe-unused",
                 format!("{forgotten} touches or deviations were reckoned and no condition looks at them"),
             );
+        }
+    }
+
+    /// A parameter is set.
+    fn take(&mut self, (number, what): (u32, Reckoned)) -> Result<(), WordError> {
+        match what {
+            Reckoned::Touch(axis) => self.take_touch(number, axis),
+            Reckoned::Deviation(of, nominal_mm) => self.take_deviation(number, of, nominal_mm),
         }
     }
 

@@ -18,10 +18,15 @@
 
 use super::super::super::words::{Word, WordError, read_words};
 use super::super::Reader;
-use super::{Rest, begins, refused, tight};
+use super::{Form, Reckoned, Rest, begins, refused, tight};
 
-/// Parameters that a program may set: above a control's own locals, below those that it remembers.
-const PARAMETERS: std::ops::RangeInclusive<u32> = 31..=4999;
+const FORM: Form = Form {
+    sign: "#",
+    brackets: ["[", "]"],
+    // Above a control's own locals, below those that it remembers.
+    parameters: 31..=4999,
+    touches: ["#5061", "#5062", "#5063"],
+};
 
 impl Reader<'_> {
     /// Reads a line of probing; `None` for any other line.
@@ -56,20 +61,16 @@ impl Reader<'_> {
         .map(Some)
     }
 
-    /// `#n=`…
+    /// `#n=`… What is reckoned stands in brackets of its own.
     fn linuxcnc_reckon(&mut self, text: &str) -> Result<(), WordError> {
         self.out.blocks += 1;
-        let none = || refused("this parameter");
-        let mut rest = Rest(text);
-        rest.eat("#").ok_or_else(none)?;
-        let number = rest.whole().filter(|n| PARAMETERS.contains(n)).ok_or_else(none)?;
-        rest.eat("=").ok_or_else(none)?;
-        let tail = rest.0;
-        if let Some(axis) = ["#5061", "#5062", "#5063"].iter().position(|w| *w == tail) {
-            return self.take_touch(number, axis);
-        }
-        let (of, nominal_mm) = middle(tail).or_else(|| single(tail)).ok_or_else(none)?;
-        self.take_deviation(number, of, nominal_mm)
+        let bare =
+            text.split_once("=[").and_then(|(n, tail)| Some(format!("{n}={}", tail.strip_suffix(']')?)));
+        let reckoned = match bare {
+            Some(bare) => FORM.reckoned(&bare).filter(|r| matches!(r.1, Reckoned::Deviation(..))),
+            None => FORM.reckoned(text).filter(|r| matches!(r.1, Reckoned::Touch(_))),
+        };
+        self.take(reckoned.ok_or_else(|| refused("this parameter"))?)
     }
 
     /// `o101 if`…, `o101 endif`.
@@ -120,32 +121,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// `[[#a+#b]/2-[n]]`
-fn middle(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    rest.eat("[[#")?;
-    let a = rest.whole()?;
-    rest.eat("+#")?;
-    let b = rest.whole()?;
-    rest.eat("]/2-[")?;
-    let nominal = rest.real()?;
-    rest.eat("]]")?;
-    rest.end()?;
-    (a != b).then_some(([a, b], nominal))
-}
-
-/// `[#a-[n]]`
-fn single(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    rest.eat("[#")?;
-    let a = rest.whole()?;
-    rest.eat("-[")?;
-    let nominal = rest.real()?;
-    rest.eat("]]")?;
-    rest.end()?;
-    Some(([a, a], nominal))
 }
 
 /// `[ABS[#n]GT0.02]`, on the machine alone or always.

@@ -18,10 +18,15 @@
 
 use super::super::super::words::{Word, WordError};
 use super::super::{Reader, siemens};
-use super::{Rest, begins, refused, tight};
+use super::{Form, Reckoned, Rest, begins, refused, tight};
 
-/// Parameters that every such control has.
-const PARAMETERS: std::ops::RangeInclusive<u32> = 0..=99;
+const FORM: Form = Form {
+    sign: "R",
+    brackets: ["(", ")"],
+    // Parameters that every such control has.
+    parameters: 0..=99,
+    touches: ["$AA_MW[X]", "$AA_MW[Y]", "$AA_MW[Z]"],
+};
 
 impl Reader<'_> {
     /// Reads a line of probing; `None` for any other line.
@@ -68,18 +73,11 @@ impl Reader<'_> {
 
     /// `Rn=`…
     fn siemens_reckon(&mut self, text: &str) -> Result<(), WordError> {
-        let none = || refused("this R parameter");
-        let mut rest = Rest(text);
-        rest.eat("R").ok_or_else(none)?;
-        let number = rest.whole().filter(|n| PARAMETERS.contains(n)).ok_or_else(none)?;
-        rest.eat("=").ok_or_else(none)?;
-        let tail = rest.0;
-        if let Some(axis) = ["$AA_MW[X]", "$AA_MW[Y]", "$AA_MW[Z]"].iter().position(|w| *w == tail) {
+        let reckoned = FORM.reckoned(text).ok_or_else(|| refused("this R parameter"))?;
+        if let Reckoned::Touch(_) = reckoned.1 {
             self.siemens_stopped()?;
-            return self.take_touch(number, axis);
         }
-        let (of, nominal_mm) = deviation(tail).ok_or_else(none)?;
-        self.take_deviation(number, of, nominal_mm)
+        self.take(reckoned)
     }
 
     /// `IF`…
@@ -128,27 +126,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// `(Ra+Rb)/2-(n)` or `Ra-(n)`
-fn deviation(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    let of = if rest.eat("(R").is_some() {
-        let a = rest.whole()?;
-        rest.eat("+R")?;
-        let b = rest.whole()?;
-        rest.eat(")/2")?;
-        (a != b).then_some([a, b])?
-    } else {
-        rest.eat("R")?;
-        let a = rest.whole()?;
-        [a, a]
-    };
-    rest.eat("-(")?;
-    let nominal = rest.real()?;
-    rest.eat(")")?;
-    rest.end()?;
-    Some((of, nominal))
 }
 
 /// `IFABS(Rn)>0.02`

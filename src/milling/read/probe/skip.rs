@@ -20,11 +20,16 @@
 
 use super::super::super::words::{LineKind, Word, WordError, read_words};
 use super::super::Reader;
-use super::{Rest, begins, refused, tight};
+use super::{Form, Rest, begins, refused, tight};
 use crate::model::Dialect;
 
-/// Common variables that every such control has, cleared or not when it is switched off.
-const PARAMETERS: std::ops::RangeInclusive<u32> = 100..=149;
+const FORM: Form = Form {
+    sign: "#",
+    brackets: ["[", "]"],
+    // Common variables that every such control has, cleared or not when it is switched off.
+    parameters: 100..=149,
+    touches: ["#5061", "#5062", "#5063"],
+};
 /// Alarms that every such control lets a program raise: some take more, below or above.
 const ALARMS: std::ops::RangeInclusive<u32> = 100..=200;
 
@@ -44,7 +49,8 @@ impl Reader<'_> {
         }
         if text.starts_with('#') {
             self.out.blocks += 1;
-            return self.skip_reckon(&text).map(Some);
+            let reckoned = FORM.reckoned(&text).ok_or_else(|| refused("this variable"))?;
+            return self.take(reckoned).map(Some);
         }
         if text.starts_with("IF") {
             self.out.blocks += 1;
@@ -61,21 +67,6 @@ impl Reader<'_> {
             return Ok(Some(()));
         }
         Ok(None)
-    }
-
-    /// `#n=`…
-    fn skip_reckon(&mut self, text: &str) -> Result<(), WordError> {
-        let none = || refused("this variable");
-        let mut rest = Rest(text);
-        rest.eat("#").ok_or_else(none)?;
-        let number = rest.whole().filter(|n| PARAMETERS.contains(n)).ok_or_else(none)?;
-        rest.eat("=").ok_or_else(none)?;
-        let tail = rest.0;
-        if let Some(axis) = ["#5061", "#5062", "#5063"].iter().position(|w| *w == tail) {
-            return self.take_touch(number, axis);
-        }
-        let (of, nominal_mm) = deviation(tail).ok_or_else(none)?;
-        self.take_deviation(number, of, nominal_mm)
     }
 
     /// `IF [`…`] GOTO n`.
@@ -136,27 +127,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-/// `[#a+#b]/2-[n]` or `#a-[n]`
-fn deviation(text: &str) -> Option<([u32; 2], f64)> {
-    let mut rest = Rest(text);
-    let of = if rest.eat("[#").is_some() {
-        let a = rest.whole()?;
-        rest.eat("+#")?;
-        let b = rest.whole()?;
-        rest.eat("]/2")?;
-        (a != b).then_some([a, b])?
-    } else {
-        rest.eat("#")?;
-        let a = rest.whole()?;
-        [a, a]
-    };
-    rest.eat("-[")?;
-    let nominal = rest.real()?;
-    rest.eat("]")?;
-    rest.end()?;
-    Some((of, nominal))
 }
 
 /// `#3000=101(TEXT)`
