@@ -92,7 +92,7 @@ impl GivenStage {
 
 impl Work for GivenStage {
     const ID: &'static str = "implant";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const NEEDS: &'static [&'static str] = &[];
     type Out = Vec<Implant>;
     fn parameters(&self) -> Value {

@@ -120,7 +120,7 @@ impl ToolpathStage {
 
 impl Work for ToolpathStage {
     const ID: &'static str = "toolpath";
-    const REVISION: u32 = 10;
+    const REVISION: u32 = 11;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Vec<Operation>>;
     fn parameters(&self) -> Value {

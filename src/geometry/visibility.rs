@@ -1,12 +1,15 @@
 //! From which axis a part is seen whole by tools that come along it from both sides.
 //!
-//! **Method** Axes are spread evenly over half a sphere (spherical Fibonacci points). Places of the surface, spread
+//! **Method** Axes are spread evenly over half a sphere (spherical Fibonacci points), and the normals of the largest plane faces
+//! go before them, so that a plate lies flat on its face and not a degree off it. Places of the surface, spread
 //! evenly by area, are asked whether a line along the axis leaves the part freely one way or the other. All axes are
 //! tried with few places, the best with many.
 //!
 //! **Guarantees** The same answer on any thread count.
 //!
 //! **Limits** Lines have no width: a place that a line leaves freely may still be too narrow for a tool.
+
+use std::collections::BTreeMap;
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -26,6 +29,9 @@ const SAME_SHARE: f64 = 0.002;
 const SAME_MM: f64 = 0.5;
 /// Walls steeper than this leave a ball little room, degrees.
 const STEEP_DEG: f64 = 60.0;
+/// Normals closer than this look the same way; a face that has so much of the surface may lie flat.
+const SAME_FACE: f64 = 1e-3;
+const FACE_SHARE: f64 = 0.02;
 
 /// What is seen along an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,7 +113,23 @@ pub fn half_sphere(count: usize) -> Vec<Vector3<f64>> {
         .collect()
 }
 
-/// The axes among `count` over the half sphere along which least is unseen; among such the lowest, which takes the
+/// Normals of the largest plane faces, largest first.
+fn face_normals<F: Frame>(mesh: &Mesh<F>) -> Vec<Vector3<f64>> {
+    let mut faces: BTreeMap<[i64; 3], (f64, Vector3<f64>)> = BTreeMap::new();
+    for t in 0..mesh.triangles.len() {
+        let (area, n) = (mesh.triangle_area_mm2(t), mesh.normal(t));
+        let n = if (n.z, n.y, n.x) < (0.0, 0.0, 0.0) { -n } else { n };
+        let face = faces.entry((n / SAME_FACE).map(|x| x.round() as i64).into()).or_default();
+        face.0 += area;
+        face.1 += n * area;
+    }
+    let least_mm2 = FACE_SHARE * mesh.area_mm2();
+    let mut large: Vec<(f64, Vector3<f64>)> = faces.into_values().filter(|f| f.0 >= least_mm2).collect();
+    large.sort_by(|a, b| b.0.total_cmp(&a.0));
+    large.into_iter().map(|f| f.1.normalize()).collect()
+}
+
+/// The axes among `count` over the half sphere and the normals of large plane faces along which least is unseen; among such the lowest, which takes the
 /// thinnest blank and the shortest tools, then the one with the least steep wall. Best first.
 pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
     let area_mm2 = tree.mesh().area_mm2();
@@ -120,8 +142,8 @@ pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
         views.sort_by(|a, b| key(a).cmp(&key(b)).then(a.steep_mm2.total_cmp(&b.steep_mm2)));
     };
     let few = Places::of(tree.mesh(), FEW);
-    let mut views: Vec<View> =
-        half_sphere(count).into_par_iter().map(|axis| look(tree, &few, axis)).collect();
+    let axes: Vec<Vector3<f64>> = face_normals(tree.mesh()).into_iter().chain(half_sphere(count)).collect();
+    let mut views: Vec<View> = axes.into_par_iter().map(|axis| look(tree, &few, axis)).collect();
     rank(&mut views);
     views.truncate(BEST);
     let many = Places::of(tree.mesh(), MANY);
@@ -132,6 +154,8 @@ pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use nalgebra::Rotation3;
+
     use super::*;
     use crate::model::Part;
 
@@ -181,5 +205,18 @@ pub(super) mod tests {
         assert!(best.axis[0].abs() > 0.99, "{best:?}");
         let across = view_along(&tree, [0.0, 0.0, 1.0]);
         assert!(across.unseen_mm2 > 10.0 && best.unseen_mm2 < 0.2 * across.unseen_mm2, "{across:?} {best:?}");
+    }
+
+    #[test]
+    fn a_bar_lies_flat_on_its_face_however_it_is_turned() {
+        let turn = Rotation3::from_euler_angles(0.31, -0.87, 1.23);
+        let mut mesh = hook();
+        for v in &mut mesh.vertices {
+            *v = (turn * Vector3::from(*v)).into();
+        }
+        let best = best_axes(&Bvh::new(&mesh), 2000)[0];
+        let along = (turn * Vector3::x()).dot(&Vector3::from(best.axis));
+        // Rounding of the corners, on a bar of 10 mm.
+        assert!(along.abs() > 1.0 - 1e-9, "{best:?}");
     }
 }

@@ -134,6 +134,7 @@ impl Finishing<'_> {
     pub fn passes(&self, tool: &Tool, field: &Field, zone: Zone, grade: Grade) -> Vec<Piece> {
         let cl = self.lowered(tool, grade);
         let chords = self.chords(grade);
+        let (scene, past_mm, flutes_mm) = (self.scene, self.params.rim_overtravel_mm, self.flutes_mm(tool));
         let scallop = grade == Grade::Finish && self.params.finish_pattern == FinishPattern::Scallop;
         match zone {
             Zone::Shallow if scallop => {
@@ -161,12 +162,13 @@ impl Finishing<'_> {
                     Grade::Finish => (self.scallop_mm, WATERLINE_FROM_DEG, EVERY_SECOND_FROM_DEG),
                 };
                 let spacing = spacing_mm(cl.grown.radius_mm, cusp) * from.to_radians().sin();
-                let levels = self.levels(field, cl.grown.radius_mm, rise(from), spacing);
+                let levels = self.levels(field, (tool, cl.grown.radius_mm), rise(from), spacing);
                 let levels = Levels {
                     z_mm: levels,
                     slope_min: rise(from),
                     slope_every_second: if second > 90.0 { f64::INFINITY } else { rise(second) },
-                    overtravel_mm: self.params.rim_overtravel_mm,
+                    overtravel_mm: past_mm,
+                    foot_mm: &|p| scene.foot_z_mm(p, cl.grown.radius_mm, past_mm).max(flutes_mm),
                     keep: &|tag, _| tag != TAB,
                 };
                 waterlines(&cl, field, &levels, &chords)
@@ -184,19 +186,17 @@ impl Finishing<'_> {
         creases(&self.lowered(tool, Grade::Finish), field, &self.chords(Grade::Finish), wanted)
     }
 
-    /// Short passes through tips of a tool, each along the direction in which it is most level; none where it would climb: beside
-    /// a wall a tenth of a millimetre aside is millimetres down, in stock that nobody has taken.
+    /// Short passes through tips of a tool, each along the direction in which it is most level; none where the tool does not rest
+    /// at that height: beside a wall a tenth of a millimetre aside is millimetres down, in stock that nobody has taken.
     pub fn dips(&self, tool: &Tool, tips: &[[f64; 3]]) -> Vec<Piece> {
         let (cl, chords) = (self.lowered(tool, Grade::Finish), self.chords(Grade::Finish));
-        let rise_mm = |p: &Piece| {
-            let z = || p.points.iter().map(|p| p[2]);
-            z().fold(f64::NEG_INFINITY, f64::max) - z().fold(f64::INFINITY, f64::min)
-        };
+        let off_mm =
+            |p: &Piece, t: &[f64; 3]| p.points.iter().fold(0.0f64, |m, p| m.max((p[2] - t[2]).abs()));
         let through = |t: &[f64; 3], turn: usize| {
             let (s, c) = (std::f64::consts::PI * turn as f64 / DIP_TURNS as f64).sin_cos();
             let points = [-DIP_MM, 0.0, DIP_MM].map(|d| [t[0] + d * c, t[1] + d * s]).to_vec();
             let pieces = on_surface(&cl, &Line { points, closed: false }, &chords);
-            <[Piece; 1]>::try_from(pieces).ok().map(|[piece]| (rise_mm(&piece), piece))
+            <[Piece; 1]>::try_from(pieces).ok().map(|[piece]| (off_mm(&piece, t), piece))
         };
         let dip = |t| {
             let ways = (0..DIP_TURNS).filter_map(|turn| through(t, turn));
@@ -205,8 +205,19 @@ impl Finishing<'_> {
         tips.iter().filter_map(dip).map(|way| way.1).collect()
     }
 
+    /// A tip lower than this has wall beside its shank.
+    fn flutes_mm(&self, tool: &Tool) -> f64 {
+        self.scene.top_mm - tool.flute_length_mm
+    }
+
     /// Levels from the highest steep place to where the rim has been passed.
-    pub(super) fn levels(&self, field: &Field, radius_mm: f64, slope_min: f64, spacing: f64) -> Vec<f64> {
+    pub(super) fn levels(
+        &self,
+        field: &Field,
+        (tool, radius_mm): (&Tool, f64),
+        slope_min: f64,
+        spacing: f64,
+    ) -> Vec<f64> {
         let steep = (0..field.plane.len())
             .filter(|&at| field.z(at).is_finite() && f64::from(field.slope[at]) >= slope_min);
         let (lo, hi) = steep.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), at| {
@@ -219,7 +230,11 @@ impl Finishing<'_> {
         // this much higher than where it passes. Levels that are too low keep no crossing.
         let inside = (radius_mm - field.plane.step * std::f64::consts::SQRT_2).max(0.0);
         let unseen_mm = (radius_mm * radius_mm - inside * inside).sqrt();
-        let lo = (lo - unseen_mm - self.params.rim_overtravel_mm).max(self.scene.stock_lo[2]);
+        let past_mm = self.params.rim_overtravel_mm;
+        let feet =
+            (0..field.plane.len()).map(|at| self.scene.foot_z_mm(field.plane.xy(at), radius_mm, past_mm));
+        let foot = feet.filter(|z| z.is_finite()).fold(f64::INFINITY, f64::min).max(self.flutes_mm(tool));
+        let lo = (lo - unseen_mm - past_mm).min(foot).max(self.scene.stock_lo[2]);
         let n = ((hi - lo) / spacing).floor().max(0.0) as usize;
         // An even number of steps, so that the last level belongs to the series that all slopes get.
         (0..=n + n % 2).map(|k| (hi - (k as f64 + 0.5) * spacing).max(lo)).collect()
@@ -250,6 +265,7 @@ impl Finishing<'_> {
     ) -> [Vec<Piece>; 2] {
         let cl = self.lowered(tool, Grade::Finish);
         let chords = self.chords(Grade::Finish);
+        let (scene, past_mm, flutes_mm) = (self.scene, self.params.rim_overtravel_mm, self.flutes_mm(tool));
         let spacing = 0.5 * spacing_mm(cl.radius_mm, self.scallop_mm);
         let nodes: Vec<bool> = (0..field.plane.len()).map(|at| wanted(field.tip(at))).collect();
         let band = Band {
@@ -262,7 +278,7 @@ impl Finishing<'_> {
         let shallow = raster(&cl, field, &band, &chords);
         // A wall's passes lie between nodes; the nodes beside it say nothing of their heights.
         let z_mm: Vec<f64> = self
-            .levels(field, cl.radius_mm, rise(45.0), spacing * 0.7)
+            .levels(field, (tool, cl.radius_mm), rise(45.0), spacing * 0.7)
             .into_iter()
             .filter(|&z| heights.iter().any(|h| h[0] <= z && z <= h[1]))
             .collect();
@@ -271,7 +287,8 @@ impl Finishing<'_> {
                 z_mm,
                 slope_min: rise(45.0),
                 slope_every_second: f64::INFINITY,
-                overtravel_mm: self.params.rim_overtravel_mm,
+                overtravel_mm: past_mm,
+                foot_mm: &|p| scene.foot_z_mm(p, cl.radius_mm, past_mm).max(flutes_mm),
                 keep: &|tag, p| tag != TAB && wanted(p),
             };
             waterlines(&cl, field, &levels, &chords)

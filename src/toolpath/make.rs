@@ -193,9 +193,12 @@ impl Maker<'_> {
         let lowest_mm: Vec<f64> = cl.over(plane).rests.iter().map(|r| r.z_mm).collect();
         let ball_mm = self.tools.rim.radius_mm();
         let below = ball_mm + params.rim_overtravel_mm + LANE_SPARE_MM;
-        // The first setup opens the lane past the widest place; later ones meet it from the other side.
+        // The first setup opens the lane past the widest place, and an upright wall's whole lane, for what hangs from tabs can
+        // be finished from here alone; later ones meet it from the other side.
         let shift = if first { -below } else { below - LANE_OVERLAP_MM };
-        let edge = || scene.outline.edge_z_mm.iter().map(|&z| f64::from(z));
+        let outline = &scene.outline;
+        let widest = if first { &outline.wall_z_mm } else { &outline.edge_z_mm };
+        let edge = || widest.iter().map(|&z| f64::from(z));
         let passed = edge().fold(f64::INFINITY, f64::min) - ball_mm;
         if passed < scene.stock_lo[2] {
             return Err(ToolpathError::ShallowBlank {

@@ -407,7 +407,7 @@ fn the_lowest_waterline_passes_the_widest_place_wherever_the_lattice_lies() {
         for role in ["rim", "finish"] {
             let tool = &plan.tools[role];
             let field = finishing.field(tool, Grade::Finish);
-            let levels = finishing.levels(&field, tool.radius_mm(), 20f64.to_radians().tan(), 0.1);
+            let levels = finishing.levels(&field, (tool, tool.radius_mm()), 20f64.to_radians().tan(), 0.1);
             // The lowest place that the ball's equator has to pass: the widest ring of the plate, seen from this side.
             let place = |v: &[f64; 3]| scene.work_from_part.apply_raw(*v);
             let widest = implant.body.vertices.iter().map(place).fold([0.0f64, 0.0], |best, p| {

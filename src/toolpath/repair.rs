@@ -33,6 +33,11 @@ const DIP_MM_MAX: f64 = 0.05;
 /// Dips nearer to each other are one, mm.
 const DIPS_APART_MM: f64 = 0.03;
 
+/// A ball that passes again stands within this of where its own setup has finished, mm, a smaller one by as much as it is
+/// smaller: it cuts no deeper, wherever stock stands that nobody has taken. Beside a wall that is the lane, a hair below the
+/// last pass. A spacing is half of it.
+const BITE_MM: f64 = 0.3;
+
 /// Tips from which a ball reaches what stands proud, in cells of `BESIDE_MM`. On a wall one place says nothing of what is
 /// above or below it, so heights count like sides.
 #[derive(Default)]
@@ -201,7 +206,7 @@ pub fn repair(
         if count(&left) == 0 {
             break;
         }
-        let rest = again(plan, params, scenes, (tool, passes), &places, &left);
+        let rest = again(plan, params, scenes, (tool, passes), operations, (&places, &left));
         // What was there before is still cut: only the new passes can take more.
         let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
         left = left.iter().zip(after).map(|(a, b)| a.min(b)).collect();
@@ -245,8 +250,8 @@ fn again(
     params: &ToolpathParams,
     scenes: &[&Scene],
     (tool, passes): (&Tool, Passes),
-    places: &[(P3, P3)],
-    left_mm: &[f64],
+    operations: &[Operation],
+    (places, left_mm): (&[(P3, P3)], &[f64]),
 ) -> Vec<Operation> {
     let ball = tool.radius_mm();
     let proud: Vec<usize> = (0..places.len()).filter(|&k| left_mm[k] > params.residual_mm_max).collect();
@@ -264,6 +269,12 @@ fn again(
         let lowest_mm = match aslant {
             true => f64::NEG_INFINITY,
             false => scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm,
+        };
+        let finished = swept(plan, &[scene], operations);
+        let part_from_work = scene.work_from_part.inverse();
+        let open = |tip: P3| {
+            let centre = part_from_work.apply_raw([tip[0], tip[1], tip[2] + ball]);
+            finished.at(&centre, BITE_MM - ball) < BITE_MM - ball
         };
         let mut tips: Vec<P3> = Vec::new();
         for (k, &s) in proud.iter().enumerate() {
@@ -283,7 +294,7 @@ fn again(
                 Passes::Dips if left_mm[s] > DIP_MM_MAX => None,
                 Passes::Dips => tip_over(scene, ball, (w, nw.into()), off),
             };
-            if let Some(tip) = tip.filter(|t| t[2] >= lowest_mm) {
+            if let Some(tip) = tip.filter(|t| t[2] >= lowest_mm && open(*t)) {
                 taken[k] = true;
                 tips.push(tip);
             }
@@ -313,12 +324,13 @@ fn again(
             Passes::Spaced => {
                 let hot = Hot::new(tips);
                 let field = finishing.field(tool, Grade::Finish);
-                let [shallow, steep] =
-                    finishing.again(tool, &field, &|tip| hot.near(tip, BESIDE_MM), &hot.heights());
+                let wanted = |tip: P3| hot.near(tip, BESIDE_MM) && open(tip);
+                let [shallow, steep] = finishing.again(tool, &field, &wanted, &hot.heights());
                 let mut moves = finishing.moves(tool, shallow, Zone::Shallow, Grade::Finish);
                 moves.extend(finishing.moves(tool, steep, Zone::Steep, Grade::Finish));
                 // A ball that has not passed yet has its own creases.
-                let creases = finishing.creases(tool, &field, &|tip| hot.near(tip, 2.0 * BESIDE_MM));
+                let beside = |tip: P3| hot.near(tip, 2.0 * BESIDE_MM) && open(tip);
+                let creases = finishing.creases(tool, &field, &beside);
                 moves.extend(finishing.moves(tool, creases, Zone::Shallow, Grade::Finish));
                 moves
             }

@@ -52,7 +52,7 @@ impl Swept {
         Self { segments, cells, origin: lo, n, reach_mm, radii }
     }
 
-    /// Stock left at `p`, mm, as far as it is less than `limit_mm`.
+    /// Stock left at `p`, mm, as far as it is less than `limit_mm`; a limit less than zero asks for what lies so deep inside.
     pub fn at(&self, p: &P3, limit_mm: f64) -> f64 {
         let reach = self.reach_mm + limit_mm;
         let mut least = limit_mm;
@@ -87,7 +87,7 @@ impl Swept {
                 for &s in &self.cells[j * self.n[0] + i] {
                     let (a, b, r) = &self.segments[s as usize];
                     let far = r + *least;
-                    if a[2].min(b[2]) - p[2] > far || p[2] - a[2].max(b[2]) > far {
+                    if far <= 0.0 || a[2].min(b[2]) - p[2] > far || p[2] - a[2].max(b[2]) > far {
                         continue;
                     }
                     let d: P3 = std::array::from_fn(|k| b[k] - a[k]);

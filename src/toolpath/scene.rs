@@ -1,5 +1,7 @@
 //! One setup as the tool sees it: part, tabs and blank in the work frame.
 
+use nalgebra::Vector3;
+
 use crate::model::{Implant, Part, Plan, Pose, Setup, Tab, Work};
 
 use super::cutter::P3;
@@ -32,8 +34,42 @@ pub struct Scene {
     pub stock_lo: P3,
     /// Highest corner of the blank.
     pub stock_hi: P3,
+    /// Highest place of the part.
+    pub top_mm: f64,
     /// Travels happen here.
     pub clearance_mm: f64,
+    /// Where the tabs are.
+    pub tabs: Vec<Beside>,
+}
+
+/// A tab from above: middle of its root, across it, half its width, its upper face, mm.
+pub struct Beside {
+    at: [f64; 2],
+    across: [f64; 2],
+    half_mm: f64,
+    top_mm: f64,
+}
+
+impl Beside {
+    fn of(tab: &Tab, work_from_part: &Pose<Work, Part>) -> Self {
+        let [x, y] = tab.outward_xy;
+        let at = work_from_part.apply_raw(tab.centre.mm);
+        let across = work_from_part.iso.rotation * Vector3::new(-y, x, 0.0);
+        let face = |z: f64| work_from_part.apply_raw([tab.centre.mm[0], tab.centre.mm[1], z])[2];
+        Self {
+            at: [at[0], at[1]],
+            across: [across.x, across.y],
+            half_mm: 0.5 * tab.width_mm,
+            top_mm: face(tab.z_min_mm).max(face(tab.z_max_mm)),
+        }
+    }
+
+    /// Whether a place lies nearer than `mm` beside the tab's middle line, as far as the tab and `mm` are wide.
+    fn near(&self, p: [f64; 2], mm: f64) -> bool {
+        let d = [p[0] - self.at[0], p[1] - self.at[1]];
+        let reach = self.half_mm + mm;
+        (d[0] * self.across[0] + d[1] * self.across[1]).abs() < reach && d[0].hypot(d[1]) < 2.0 * reach
+    }
 }
 
 impl Scene {
@@ -111,8 +147,23 @@ impl Scene {
             outline,
             stock_lo,
             stock_hi,
+            top_mm: hi[2],
             clearance_mm: setup.clearance_z_mm,
+            tabs: plan.tabs.iter().map(|t| Beside::of(t, &work_from_part)).collect(),
         })
+    }
+
+    /// How low the tip of a ball goes along the wall at `p`: above and beside a tab, which is in the other side's way, to its face
+    /// or past the foot of an upright wall. Elsewhere the other side sees that wall as well, and infinity is returned.
+    pub fn foot_z_mm(&self, p: [f64; 2], radius_mm: f64, past_mm: f64) -> f64 {
+        let near = self.tabs.iter().filter(|t| t.near(p, radius_mm + past_mm));
+        let face = near.fold(f64::INFINITY, |z, t| z.min(t.top_mm));
+        if face == f64::INFINITY {
+            return face;
+        }
+        let at = self.outline.plane.nearest(p[0], p[1]);
+        let foot = at.map_or(f64::INFINITY, |at| f64::from(self.outline.foot_z_mm[at]));
+        foot.max(face) - radius_mm - past_mm
     }
 
     /// Rectangle that cutter locations of a tool of `radius_mm` over the part cover.

@@ -150,6 +150,8 @@ impl Maker<'_> {
             stock_lo,
             stock_hi,
             clearance_mm: (highest + level.clearance_mm - level.stock_hi[2]).min(setup.clearance_z_mm),
+            top_mm: hi[2],
+            tabs: Vec::new(),
         })
     }
 

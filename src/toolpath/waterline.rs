@@ -26,6 +26,8 @@ pub struct Levels<'a> {
     pub slope_every_second: f64,
     /// Where the surface falls away at once by more than this below the cutter's rest, the place has been passed.
     pub overtravel_mm: f64,
+    /// Down to this tip height a place is passed all the same.
+    pub foot_mm: &'a (dyn Fn([f64; 2]) -> f64 + Sync),
     /// Further condition on a crossing: tag of what is met, tip.
     pub keep: &'a (dyn Fn(u32, [f64; 3]) -> bool + Sync),
 }
@@ -92,7 +94,8 @@ fn contour(
         let p = at(lo);
         Crossing {
             p,
-            kept: rest.z_mm - z <= levels.overtravel_mm && (levels.keep)(rest.tag, [p[0], p[1], z]),
+            kept: (rest.z_mm - z <= levels.overtravel_mm || z >= (levels.foot_mm)(p))
+                && (levels.keep)(rest.tag, [p[0], p[1], z]),
         }
     };
     // Edge 2·at runs to the node on the right, 2·at + 1 to the node above.
