@@ -349,10 +349,14 @@ fn a_rapid_in_place_of_a_cut_is_rejected() {
 #[test]
 fn a_dropped_retract_is_rejected() {
     let (verdict, said) = judged("op10.ngc", |t| {
-        // A retract of the rim's semi-finishing: the next rapid then crosses the part. Roughing's own retracts stand over
+        // The first retract of the rim's semi-finishing: what follows then crosses the part. Roughing's own retracts stand over
         // ground that is cleared already, and without one of them nothing is met.
-        let at = line_where(t, 0.2, |l| l.starts_with("G0 Z"));
-        replace_line(t, at, |_| None)
+        let lines: Vec<&str> = t.lines().collect();
+        let begun =
+            lines.iter().position(|l| l.starts_with("(semi-finish rim")).expect("the rim is semi-finished");
+        let cuts = begun + lines[begun..].iter().position(|l| l.starts_with("G1")).expect("it cuts");
+        let at = cuts + lines[cuts..].iter().position(|l| l.starts_with("G0 Z")).expect("it retracts");
+        replace_line(t, at + 1, |_| None)
     });
     assert_eq!(verdict, "reject", "{said}");
 }

@@ -28,7 +28,7 @@ impl RecordStage {
 
 impl Work for RecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 8;
+    const REVISION: u32 = 9;
     const NEEDS: &'static [&'static str] = &[
         "scan",
         "bone",

@@ -352,7 +352,7 @@ mod tests {
         let corner = |x: f64, y: f64| [x, y, 0.0];
         let [a, b, c, d] =
             [corner(-30.0, -30.0), corner(30.0, -30.0), corner(30.0, 30.0), corner(-30.0, 30.0)];
-        let ground = Ground::new([([a, b, c], 0), ([a, c, d], 1)].into_iter());
+        let ground = Ground::new([([a, b, c], 0), ([a, c, d], 1)]);
         let plane = Plane::over([-20.0; 2], [20.0; 2], 0.25);
         let z_mm = (0..plane.len()).map(|at| if tall(plane.xy(at)) { 5.0 } else { 0.1 }).collect();
         let standing = Standing { plane, z_mm, outside_mm: 10.0 };

@@ -6,7 +6,7 @@ use crate::model::*;
 use super::cutter::Cutter;
 use super::plane::Plane;
 use super::plate::{PEEK_FORM, params};
-use super::scene::Scene;
+use super::scene::{Scene, TAB};
 use super::*;
 
 /// Blank as seen along one setup's tool axis.
@@ -166,10 +166,12 @@ fn on_their_way_the_moves_meet_no_stock_at_rapid_take_bounded_widths_and_leave_p
                                     op.name
                                 );
                             } else {
-                                let lowest = scene.ground.z(&cutter, q[0], q[1]);
+                                // Tabs are roughed to size.
+                                let rest = scene.ground.drop(&cutter, q[0], q[1]);
+                                let spare = if rest.tag == TAB { -1e-9 } else { 0.1 };
                                 assert!(
-                                    q[2] >= lowest + 0.1,
-                                    "op{} {}: tip {q:?}, {lowest}",
+                                    q[2] >= rest.z_mm + spare,
+                                    "op{} {}: tip {q:?}, {rest:?}",
                                     op.setup,
                                     op.name
                                 );
