@@ -296,6 +296,10 @@ fn line_where(text: &str, from: f64, is: impl Fn(&str) -> bool) -> usize {
     start + lines[start..].iter().position(|l| is(l)).expect("such a line") + 1
 }
 
+fn word(line: &str, letter: char) -> Option<f64> {
+    line.split(' ').find_map(|w| w.strip_prefix(letter)).map(|v| v.parse().expect("a number"))
+}
+
 fn replace_line(text: &str, number: usize, with: impl Fn(&str) -> Option<String>) -> String {
     text.lines()
         .enumerate()
@@ -349,13 +353,24 @@ fn a_rapid_in_place_of_a_cut_is_rejected() {
 #[test]
 fn a_dropped_retract_is_rejected() {
     let (verdict, said) = judged("op10.ngc", |t| {
-        // The first retract of the rim's semi-finishing: what follows then crosses the part. Roughing's own retracts stand over
-        // ground that is cleared already, and without one of them nothing is met.
+        // The one of the rim's semi-finishing before the longest way across: what follows then crosses the part. Roughing's own
+        // retracts stand over ground that is cleared already, and between neighbouring passes nothing is met.
         let lines: Vec<&str> = t.lines().collect();
         let begun =
             lines.iter().position(|l| l.starts_with("(semi-finish rim")).expect("the rim is semi-finished");
-        let cuts = begun + lines[begun..].iter().position(|l| l.starts_with("G1")).expect("it cuts");
-        let at = cuts + lines[cuts..].iter().position(|l| l.starts_with("G0 Z")).expect("it retracts");
+        let ended =
+            begun + 1 + lines[begun + 1..].iter().position(|l| l.starts_with('(')).expect("a next one");
+        let [mut x, mut y] = [0.0; 2];
+        let mut longest = (0.0, begun);
+        for k in begun..ended {
+            let [from_x, from_y] = [x, y];
+            (x, y) = (word(lines[k], 'X').unwrap_or(x), word(lines[k], 'Y').unwrap_or(y));
+            let far: f64 = (x - from_x).hypot(y - from_y);
+            if lines[k - 1].starts_with("G0 Z") && k > begun + 8 && far > longest.0 {
+                longest = (far, k - 1);
+            }
+        }
+        let at = longest.1;
         replace_line(t, at + 1, |_| None)
     });
     assert_eq!(verdict, "reject", "{said}");
