@@ -12,6 +12,7 @@
 
 use super::plane::Plane;
 use super::stock::Layer;
+use super::ways::between;
 
 /// Length of a step, mm: two steps of a mill of 4 mm leave scallops of 2.5 µm between discs.
 pub(super) const STEP_MM: f64 = 0.2;
@@ -114,9 +115,10 @@ impl<'a> Clearing<'a> {
                     let stock = self.beside(node, side).expect("a front has stock beside it");
                     self.dead[stock] = true;
                 }
-                if points.len() < 2 || taken == 0 {
+                if taken == 0 {
                     continue;
                 }
+                self.gone(&reach, &points);
                 (at, down) = (*points.last().expect("two points at least"), true);
                 out.push(Pass { points, reach, bound_deg });
             }
@@ -142,11 +144,20 @@ impl<'a> Clearing<'a> {
             let (reach, from) = self.reach(at, down, node, bound_deg);
             self.layer.cut(to);
             let (points, _) = self.walk(vec![from, to], side as i32 * 45, bound_deg);
+            self.gone(&reach, &points);
             (at, down) = (*points.last().expect("two points at least"), true);
             out.push(Pass { points, reach, bound_deg });
         }
         self.film_mm = film_mm;
         self.seen.fill(UNKNOWN);
+    }
+
+    /// A pass that is kept takes what lies on the way to it, and surely what it was tried to take.
+    fn gone(&mut self, reach: &Reach, points: &[[f64; 2]]) {
+        if let Reach::Along(way) | Reach::Down(way) = reach {
+            way.windows(2).flat_map(|w| between(w[0], w[1])).for_each(|p| self.layer.cut(p));
+        }
+        points.iter().for_each(|p| self.layer.cut_surely(*p));
     }
 
     /// How the tool gets to a node, or near it, and where that ends. To be asked before the pass: what it cuts is not
@@ -190,8 +201,8 @@ impl<'a> Clearing<'a> {
         low * (1.0 - v) + high * v >= 0.99 * plane.step
     }
 
-    /// A pass goes on from where it has come to, first towards `toward_deg`. Returns its places and how many pixels the
-    /// new ones took.
+    /// A pass goes on from where it has come to, first towards `toward_deg`. Returns its places, up to the last that took a pixel,
+    /// and how many pixels the new ones took.
     fn walk(&mut self, mut points: Vec<[f64; 2]>, toward_deg: i32, bound_deg: u32) -> (Vec<[f64; 2]>, usize) {
         let (mut at, mut heading) = (*points.last().expect("a pass begins somewhere"), toward_deg);
         let (mut last, mut whole) = (points.len() - 1, 0);
@@ -201,11 +212,14 @@ impl<'a> Clearing<'a> {
             let right = if begun { TURN_DEG } else { 0 };
             let Some((to, turned)) = self.step(at, heading, right, bound_deg) else { break };
             (at, heading) = (to, turned);
-            let taken = self.layer.cut(at);
+            let taken = self.layer.try_cut(at);
             points.push(at);
             whole += taken;
+            if taken > 0 {
+                last = points.len() - 1;
+            }
             if taken >= FILM_PIXELS {
-                (last, air, begun) = (points.len() - 1, 0.0, true);
+                (air, begun) = (0.0, true);
             } else {
                 air += STEP_MM;
                 if air > AIR_MM {

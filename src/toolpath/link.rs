@@ -18,6 +18,8 @@ pub struct Standing {
     pub plane: Plane,
     /// Highest stock that a tool of the radius this was made for can meet, mm.
     pub z_mm: Vec<f64>,
+    /// Above this it surely meets nothing, not even what is thinner than a pixel of stock, mm: rapids end here.
+    pub sure_mm: Vec<f64>,
     /// Height off the lattice: top of the blank.
     pub outside_mm: f64,
 }
@@ -25,6 +27,15 @@ pub struct Standing {
 impl Standing {
     /// Highest stock under a tool on the axis `(x, y)`.
     pub fn at(&self, x: f64, y: f64) -> f64 {
+        self.highest(&self.z_mm, x, y)
+    }
+
+    /// Where rapids end above a tool's place on the axis `(x, y)`.
+    pub fn sure(&self, x: f64, y: f64) -> f64 {
+        self.highest(&self.sure_mm, x, y)
+    }
+
+    fn highest(&self, z_mm: &[f64], x: f64, y: f64) -> f64 {
         let (i, j) =
             ((x - self.plane.origin[0]) / self.plane.step, (y - self.plane.origin[1]) / self.plane.step);
         if i < 0.0 || j < 0.0 || i > (self.plane.nx - 1) as f64 || j > (self.plane.ny - 1) as f64 {
@@ -33,7 +44,7 @@ impl Standing {
         let mut top = f64::NEG_INFINITY;
         for a in [i.floor(), i.ceil()] {
             for b in [j.floor(), j.ceil()] {
-                top = top.max(self.z_mm[b as usize * self.plane.nx + a as usize]);
+                top = top.max(z_mm[b as usize * self.plane.nx + a as usize]);
             }
         }
         top
@@ -183,7 +194,7 @@ impl<'a> Linker<'a> {
             self.lift();
             let top = way.top();
             self.moves.push(Move::Rapid([top[0], top[1], self.leads.clearance_mm]));
-            let safe = self.standing.at(top[0], top[1]).max(top[2]) + self.leads.gap_mm;
+            let safe = self.standing.sure(top[0], top[1]).max(top[2]) + self.leads.gap_mm;
             self.moves.push(Move::Rapid([top[0], top[1], safe.min(self.leads.clearance_mm)]));
             self.moves.push(Move::Cut(top));
         }
@@ -354,8 +365,9 @@ mod tests {
             [corner(-30.0, -30.0), corner(30.0, -30.0), corner(30.0, 30.0), corner(-30.0, 30.0)];
         let ground = Ground::new([([a, b, c], 0), ([a, c, d], 1)]);
         let plane = Plane::over([-20.0; 2], [20.0; 2], 0.25);
-        let z_mm = (0..plane.len()).map(|at| if tall(plane.xy(at)) { 5.0 } else { 0.1 }).collect();
-        let standing = Standing { plane, z_mm, outside_mm: 10.0 };
+        let z_mm: Vec<f64> = (0..plane.len()).map(|at| if tall(plane.xy(at)) { 5.0 } else { 0.1 }).collect();
+        let sure_mm = z_mm.iter().map(|z| z + 1.5).collect();
+        let standing = Standing { plane, z_mm, sure_mm, outside_mm: 10.0 };
         let chords = Chords { gouge_mm: 0.001, excess_mm: 0.002, step_mm: 0.4 };
         let mut linker = Linker::new(Lowered::new(&ground, Cutter::ball(1.5), 0.0), &standing, LEADS, chords);
         linker.pieces(vec![Piece { points, closed }]);
@@ -375,6 +387,14 @@ mod tests {
 
     fn line(from: f64, to: f64) -> Vec<[f64; 3]> {
         (0..=20).map(|k| [from + (to - from) * f64::from(k) / 20.0, 0.0, 0.0]).collect()
+    }
+
+    #[test]
+    fn a_rapid_ends_above_what_is_not_sure_to_be_gone() {
+        let (moves, standing) = moves(line(-8.0, 8.0), false, |_| false);
+        let rapids = moves.iter().filter_map(|m| if let Move::Rapid(p) = m { Some(*p) } else { None });
+        let lowest = rapids.map(|p| p[2] - standing.sure(p[0], p[1])).fold(f64::INFINITY, f64::min);
+        assert_eq!(lowest, LEADS.gap_mm);
     }
 
     #[test]

@@ -308,6 +308,7 @@ fn again(
             plane: mask,
             // Everything was finished once: rapids end above the part itself, by the tool's own rest.
             z_mm: vec![f64::NEG_INFINITY; mask.len()],
+            sure_mm: vec![f64::NEG_INFINITY; mask.len()],
             outside_mm: scene.stock_hi[2],
         };
         let finishing = Finishing {

@@ -236,23 +236,21 @@ impl Layer {
             .count() as u32
     }
 
-    /// Takes what lies under the tool at `c`. Returns how many pixels held stock.
-    pub fn cut(&mut self, c: [f64; 2]) -> usize {
-        let (plane, words) = (&self.plane, self.words);
-        let take = |bits: &mut [u64], radius_mm: f64| {
-            let mut taken = 0;
-            spans(plane, c, radius_mm, |j, from, to| {
-                for w in from / 64..=to / 64 {
-                    let (word, mask) = (&mut bits[j * words + w], mask(w, from, to));
-                    taken += (*word & mask).count_ones() as usize;
-                    *word &= !mask;
-                }
-                true
-            });
-            taken
-        };
-        take(&mut self.unsure, self.sure_radius_mm);
-        take(&mut self.solid, self.radius_mm)
+    /// Takes what lies under the tool at `c`.
+    pub fn cut(&mut self, c: [f64; 2]) {
+        self.try_cut(c);
+        self.cut_surely(c);
+    }
+
+    /// Takes what lies under the tool on a way that may not be gone in the end. Returns how many pixels held stock. Where it is
+    /// gone, [`Layer::cut_surely`] says so.
+    pub fn try_cut(&mut self, c: [f64; 2]) -> usize {
+        take(&self.plane, self.words, &mut self.solid, c, self.radius_mm)
+    }
+
+    /// What lies under the tool at `c` is surely taken as a whole.
+    pub fn cut_surely(&mut self, c: [f64; 2]) {
+        take(&self.plane, self.words, &mut self.unsure, c, self.sure_radius_mm);
     }
 
     /// A pixel of stock under a disc about `c`, if there is one. The disc's radius is the tool's and `more_mm`.
@@ -280,6 +278,20 @@ impl Layer {
         let (i, j) = (pixel % self.plane.nx, pixel / self.plane.nx);
         bits[j * self.words + i / 64] >> (i % 64) & 1 != 0
     }
+}
+
+/// Clears the bits of a disc; returns how many were set.
+fn take(plane: &Plane, words: usize, bits: &mut [u64], c: [f64; 2], radius_mm: f64) -> usize {
+    let mut taken = 0;
+    spans(plane, c, radius_mm, |j, from, to| {
+        for w in from / 64..=to / 64 {
+            let (word, mask) = (&mut bits[j * words + w], mask(w, from, to));
+            taken += (*word & mask).count_ones() as usize;
+            *word &= !mask;
+        }
+        true
+    });
+    taken
 }
 
 /// The bits of word `w` that stand for the pixels `from` to `to`.
@@ -319,22 +331,26 @@ fn spans(
 
 /// Highest stock that a tool of `radius_mm` can meet, over the lattice `plane`.
 pub fn standing(plane: Plane, stock: &Stock, radius_mm: f64) -> Standing {
-    // A node stands as high as the highest pixel of its cell and a pixel around.
-    let height: Vec<f64> =
-        (0..plane.len()).map(|at| stock.highest(plane.xy(at), 0.71 * plane.step + 0.1)).collect();
-    let mut layers: Vec<f64> = height.clone();
-    layers.sort_by(f64::total_cmp);
-    layers.dedup();
-    let mut z_mm = vec![f64::NEG_INFINITY; plane.len()];
-    for &z in layers.iter().filter(|z| z.is_finite()) {
-        let d = plane.distance_to(|at| height[at] >= z);
-        for at in 0..plane.len() {
-            if f64::from(d[at]) <= radius_mm + plane.step {
-                z_mm[at] = z;
+    let met = |top_mm: &[f32]| {
+        // A node stands as high as the highest pixel of its cell and a pixel around.
+        let height: Vec<f64> = (0..plane.len())
+            .map(|at| stock.highest_of(top_mm, plane.xy(at), 0.71 * plane.step + PIXEL_MM))
+            .collect();
+        let mut layers: Vec<f64> = height.clone();
+        layers.sort_by(f64::total_cmp);
+        layers.dedup();
+        let mut z_mm = vec![f64::NEG_INFINITY; plane.len()];
+        for &z in layers.iter().filter(|z| z.is_finite()) {
+            let d = plane.distance_to(|at| height[at] >= z);
+            for at in 0..plane.len() {
+                if f64::from(d[at]) <= radius_mm + plane.step {
+                    z_mm[at] = z;
+                }
             }
         }
-    }
-    Standing { plane, z_mm, outside_mm: stock.outside_mm }
+        z_mm
+    };
+    Standing { plane, z_mm: met(&stock.top_mm), sure_mm: met(&stock.sure_mm), outside_mm: stock.outside_mm }
 }
 
 #[cfg(test)]
@@ -345,10 +361,10 @@ mod tests {
     fn a_disc_is_taken_to_the_pixel_and_only_once() {
         let stock = Stock::blank([0.0, 0.0], [30.0, 20.0], 0.0);
         let mut layer = stock.layer(-1.0, 4.0);
-        let area = layer.cut([15.03, 10.01]) as f64 * PIXEL_MM * PIXEL_MM;
+        let area = layer.try_cut([15.03, 10.01]) as f64 * PIXEL_MM * PIXEL_MM;
         // Gauss' circle problem: at 40 pixels of radius the count is off by less than its circumference's 1 %.
         assert!((area - 16.0 * std::f64::consts::PI).abs() < 0.5, "{area}");
-        assert_eq!(layer.cut([15.03, 10.01]), 0);
+        assert_eq!(layer.try_cut([15.03, 10.01]), 0);
         assert!(layer.meets([15.03, 10.01], 0.0).is_none() && layer.meets([15.03, 10.01], 0.15).is_some());
         // Beside the pixels stands the frame.
         assert!(layer.meets([1.0, 10.0], 0.0).is_some() && layer.engaged_deg([-9.0, 10.0], 0) == 179);

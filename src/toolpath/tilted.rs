@@ -309,10 +309,10 @@ impl Asked {
 
     /// Highest stock that the ball can meet, per node.
     fn standing(&self, stock: &Stock, radius_mm: f64) -> Standing {
-        let z_mm = (0..self.plane.len())
+        let z_mm: Vec<f64> = (0..self.plane.len())
             .map(|at| stock.highest(self.plane.xy(at), radius_mm + self.plane.step))
             .collect();
-        Standing { plane: self.plane, z_mm, outside_mm: stock.outside_mm }
+        Standing { plane: self.plane, sure_mm: z_mm.clone(), z_mm, outside_mm: stock.outside_mm }
     }
 }
 

@@ -196,7 +196,7 @@ impl Clearing<'_> {
     }
 
     /// A way as far as it meets no more than films within the bound; `None` where that ends far from `to`. Films on it
-    /// are taken.
+    /// are taken once the pass is gone.
     fn trimmed(&mut self, way: Vec<[f64; 2]>, to: [f64; 2], bound_deg: u32) -> Option<Vec<[f64; 2]>> {
         let mut out = vec![way[0]];
         'way: for w in way.windows(2) {
@@ -214,11 +214,6 @@ impl Clearing<'_> {
         let end = out[out.len() - 1];
         if (end[0] - to[0]).hypot(end[1] - to[1]) > SHORT_MM {
             return None;
-        }
-        for w in out.windows(2) {
-            between(w[0], w[1]).for_each(|p| {
-                self.layer.cut(p);
-            });
         }
         Some(out)
     }
