@@ -253,3 +253,68 @@ impl<'a> Clearing<'a> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::stock::Stock;
+    use super::*;
+
+    /// A bay with a bent border, as a ledge is: how far inside it a place is, mm.
+    fn inside_mm([x, y]: [f64; 2]) -> f64 {
+        let bay = 11.0 - x.hypot(y) + 1.3 * (3.0 * y.atan2(x)).cos();
+        bay.min((x - 4.0).hypot(y - 2.0) - 3.0)
+    }
+
+    #[test]
+    fn what_is_taken_for_gone_lies_under_a_pass() {
+        let radius_mm = 3.0;
+        let stock = Stock::blank([-18.0; 2], [18.0; 2], 0.0);
+        for bound_deg in [40, 80] {
+            let mut layer = stock.layer(-1.0, radius_mm);
+            let plane = Plane::over([-14.0; 2], [14.0; 2], 0.25);
+            let clear: Vec<f32> =
+                (0..plane.len()).map(|at| inside_mm(plane.xy(at)).max(0.0) as f32).collect();
+            let mine: Vec<bool> = clear.iter().map(|&c| c > 0.0).collect();
+            let start = [-6.0, -2.0];
+            // Room for the first pass to begin in.
+            let mut begun = vec![];
+            for k in 0..36 {
+                let (s, c) = (f64::from(k) * 10f64).to_radians().sin_cos();
+                begun.push([start[0] + 0.5 * c, start[1] + 0.5 * s]);
+                layer.cut(begun[begun.len() - 1]);
+            }
+            let mut clearing = Clearing::new(&plane, &clear, &mine, &mut layer, 0.1, 30.0);
+            let passes = clearing.run(start, true, &[bound_deg, 180], false);
+            assert!(passes.len() > 2, "{}", passes.len());
+            let way = |p: &Pass| match &p.reach {
+                Reach::Along(way) | Reach::Down(way) => way.clone(),
+                Reach::Tight(at) => vec![*at],
+            };
+            let lines: Vec<Vec<[f64; 2]>> =
+                passes.iter().flat_map(|p| [way(p), p.points.clone()]).chain([begun]).collect();
+            let near = |p: [f64; 2]| {
+                let to = |a: [f64; 2], b: [f64; 2]| {
+                    let d = [b[0] - a[0], b[1] - a[1]];
+                    let l2 = d[0] * d[0] + d[1] * d[1];
+                    let t = ((p[0] - a[0]) * d[0] + (p[1] - a[1]) * d[1]) / l2.max(1e-12);
+                    let t = t.clamp(0.0, 1.0);
+                    (p[0] - a[0] - t * d[0]).hypot(p[1] - a[1] - t * d[1])
+                };
+                let of = |l: &Vec<[f64; 2]>| match l.as_slice() {
+                    [only] => to(*only, *only),
+                    _ => l.windows(2).map(|w| to(w[0], w[1])).fold(f64::INFINITY, f64::min),
+                };
+                lines.iter().map(of).fold(f64::INFINITY, f64::min)
+            };
+            let pixels = stock.plane;
+            let gone = (0..pixels.len()).filter(|&at| !layer.holds(at));
+            let (mut count, mut worst) = (0, 0f64);
+            for at in gone {
+                count += 1;
+                worst = worst.max(near(pixels.xy(at)));
+            }
+            assert!(count > 20_000, "{count}");
+            assert!(worst <= radius_mm + 1e-9, "taken for gone {worst} mm from every pass of {radius_mm} mm");
+        }
+    }
+}

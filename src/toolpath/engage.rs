@@ -427,8 +427,9 @@ fn a_thinner_mill_clears_the_valley_that_the_first_does_not_enter() {
             let seen = sampler.run(moves_of(&maker, "rest rough", 20), 3.0, bound_deg);
             eprintln!("rest: {}", line(&seen));
             assert!(seen.cut_mm > 20.0 && seen.rapid_mm <= 0.0, "{}", line(&seen));
-            // It leaves films of 0.3 mm: with the pixels 0.44 mm, met over 31 degrees at once on a radius of 3.
-            assert!(seen.largest_deg <= bound_deg + 40.0, "{}", line(&seen));
+            // It leaves films of 0.3 mm: with the pixels 0.44 mm, met over 31 degrees at once on a radius of 3, and with those on
+            // the way to a pass, which are taken with it, 41.5 over a tenth of a millimetre.
+            assert!(seen.largest_deg <= bound_deg + 45.0, "{}", line(&seen));
         } else {
             assert!(moves_of(&maker, "rest rough", 20).is_empty());
         }
