@@ -143,8 +143,15 @@ fn try_out(kind: usize, planted: &Planted, ask: Ask) -> Row {
             let first = said.collisions.first().map(|c| (&c.kind, c.line));
             let surface = match &said.inspection {
                 Ok(i) => {
-                    let d = &i.facts.surface.deviation_mm;
-                    format!("{:+.4}..{:+.4} mm {:?}", d.min, d.max, i.facts.reasons.first())
+                    let (d, clear) = (&i.facts.surface.deviation_mm, &i.facts.surface.clear_of_tabs_mm);
+                    let um = |min: f64, max: f64| format!("{:+.2}..{:+.2}", 1e3 * min, 1e3 * max);
+                    format!(
+                        "{} um, clear of tabs {}, {:.2} hidden {:?}",
+                        um(d.min, d.max),
+                        um(clear.min, clear.max),
+                        1e3 * i.facts.surface.between_samples_mm,
+                        i.facts.reasons.first()
+                    )
                 }
                 Err(e) => e.clone(),
             };
