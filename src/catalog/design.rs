@@ -116,8 +116,8 @@ impl Work for GivenStage {
                 "axis",
                 Severity::Note,
                 format!(
-                    "milled from both sides along {x:.3}, {y:.3}, {z:.3} of the design, {:.1} mm high: of 2,000 axes the one \
-                     that leaves least unseen ({:.1} mm2), then lies lowest; {:.1} mm2 are walls steeper than 60 degrees",
+                    "milled from both sides along {x:.3}, {y:.3}, {z:.3} of the design, {:.1} mm high: of 2,000 axes and its \
+                     large faces' normals the one that leaves least unseen ({:.1} mm2), then lies lowest; {:.1} mm2 are walls steeper than 60 degrees",
                     view.height_mm, view.unseen_mm2, view.steep_mm2
                 ),
             )

@@ -29,8 +29,9 @@ const SAME_SHARE: f64 = 0.002;
 const SAME_MM: f64 = 0.5;
 /// Walls steeper than this leave a ball little room, degrees.
 const STEEP_DEG: f64 = 60.0;
-/// Normals closer than this look the same way; a face that has so much of the surface may lie flat.
+/// Normals this close look the same way, rad: 0.06 degrees, less than any clamping is level to.
 const SAME_FACE: f64 = 1e-3;
+/// A face with this share of the surface may be what the part lies on; a smaller one is a facet of something bent.
 const FACE_SHARE: f64 = 0.02;
 
 /// What is seen along an axis.
@@ -129,8 +130,8 @@ fn face_normals<F: Frame>(mesh: &Mesh<F>) -> Vec<Vector3<f64>> {
     large.into_iter().map(|f| f.1.normalize()).collect()
 }
 
-/// The axes among `count` over the half sphere and the normals of large plane faces along which least is unseen; among such the lowest, which takes the
-/// thinnest blank and the shortest tools, then the one with the least steep wall. Best first.
+/// The axes among `count` over the half sphere and the normals of large plane faces along which least is unseen; among such
+/// the lowest, which takes the thinnest blank and the shortest tools, then the one with the least steep wall. Best first.
 pub fn best_axes<F: Frame>(tree: &Bvh<F>, count: usize) -> Vec<View> {
     let area_mm2 = tree.mesh().area_mm2();
     let key = |v: &View| {

@@ -34,7 +34,7 @@ pub struct Scene {
     pub stock_lo: P3,
     /// Highest corner of the blank.
     pub stock_hi: P3,
-    /// Highest place of the part.
+    /// Highest place of the part, work z.
     pub top_mm: f64,
     /// Travels happen here.
     pub clearance_mm: f64,
@@ -42,7 +42,7 @@ pub struct Scene {
     pub tabs: Vec<Beside>,
 }
 
-/// A tab from above: middle of its root, across it, half its width, its upper face, mm.
+/// A tab in the work frame, seen from above: middle of its root, unit vector across it, half its width, height of its upper face, mm.
 pub struct Beside {
     at: [f64; 2],
     across: [f64; 2],
