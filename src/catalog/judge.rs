@@ -77,7 +77,7 @@ impl InspectStage {
 
 impl Work for InspectStage {
     const ID: &'static str = "inspect";
-    const REVISION: u32 = 9;
+    const REVISION: u32 = 10;
     const NEEDS: &'static [&'static str] =
         &["scan", "bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
     type Out = Vec<Option<Inspection>>;

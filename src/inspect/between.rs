@@ -5,6 +5,9 @@
 //! the largest corner's distance to any one of them; the one nearest to the piece's middle is asked. Where that bound
 //! lies above what was found, the piece is halved across its longest edge. Which facets are looked at at all is told by the
 //! samples: `f(x) ≤ f(p) + |∇ₜf|·δ + δ²/(2r)` with δ the distance from the sample and r the cutter's least radius.
+//!
+//! Near a tab's witness material may stand up to the tolerance, and where its fillet is, more. Beside the fillet pieces are
+//! bounded by the tolerance and not by the most found elsewhere.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -12,6 +15,7 @@ use rayon::prelude::*;
 use crate::model::{Mesh, Part};
 
 use super::blank::Blank;
+use super::pieces::{Piece, Then, halve};
 use super::samples::Sample;
 use super::surface::REACH_MM;
 use super::sweep::{Near, Sweep};
@@ -19,14 +23,16 @@ use super::witness::Witnesses;
 
 /// The bound is brought this near to the most that was found, mm.
 const NEAR_ENOUGH_MM: f64 = 0.001;
+/// Or nearer where the tolerance lies between the two; but no nearer than this, mm.
+const NEAREST_MM: f64 = 0.00005;
 /// Of a part that is out already: to this share of what it is out by.
 const NEAR_ENOUGH_OF_EXCESS: f64 = 0.1;
-/// A facet's piece about a tab witness is halved down to this, mm: then it is the witness's or it is not.
+/// A facet's piece about a tab's fillet is halved down to this, mm: then it is the fillet's or it is not.
 const WITNESS_EDGE_MM: f64 = 0.1;
 /// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
 const SMALLEST_MM: f64 = 0.002;
 
-/// A place that was found between the samples to stand out more than any of them.
+/// A place that was found between the samples to stand out more, or to lie deeper, than any of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
     pub p_mm: [f64; 3],
@@ -35,22 +41,20 @@ pub struct Found {
     pub index: Option<u32>,
 }
 
-/// The most that samples and what was looked at between them show, and the bound on what no look has seen, clear of
-/// tab witnesses.
+/// The most that samples and what was looked at between them show, and the bound on what no look has seen.
 #[derive(Clone, Debug, Default)]
 pub struct Between {
     /// Most material left on, clear of tab witnesses; none where there is no such place.
     pub most: Option<Found>,
     /// Deepest gouge there.
     pub least: Option<Found>,
-    /// By how much `most` may be exceeded, mm.
+    /// By how much `most` may be exceeded there, mm.
     pub hidden_mm: f64,
+    /// No more than this is left on anywhere but in the fillets of tabs, mm; looked into only as far as the tolerance asks.
+    pub up_to_mm: f64,
     /// Places beyond the tolerance that no sample showed.
     pub beyond: Vec<Found>,
 }
-
-/// A piece of a facet: corners and area.
-type Piece = ([Vector3<f64>; 3], f64);
 
 /// Looks between the samples of the design. `near`: to the cutters from each; `from_design_mm`: the same, less what the design
 /// asks for over its marking. What lies between is bounded on the mesh; in the marking's groove by `marking`.
@@ -76,8 +80,13 @@ pub fn between(
     }
     let Some(most_mm) = all.most.map(|m| m.deviation_mm) else { return all };
     // Fixed before any facet is looked at again, so that the order of looking decides nothing.
-    let near_enough_mm = NEAR_ENOUGH_MM.max(NEAR_ENOUGH_OF_EXCESS * (most_mm - tolerance_mm));
+    let near_enough_mm = if most_mm > tolerance_mm {
+        NEAR_ENOUGH_MM.max(NEAR_ENOUGH_OF_EXCESS * (most_mm - tolerance_mm))
+    } else {
+        NEAR_ENOUGH_MM.min((tolerance_mm - most_mm).max(NEAREST_MM))
+    };
     let target = most_mm.max(0.0) + near_enough_mm;
+    let limit_mm = |p: [f64; 3]| if clear(p) { target } else { target.max(tolerance_mm) };
     let bound = |p: [f64; 3], normal: &Vector3<f64>, covers_mm: f64, n: &Near| {
         n.distance_mm
             + n.index.map_or_else(
@@ -93,18 +102,25 @@ pub fn between(
     let mut again: Vec<(u32, Option<u32>)> = samples
         .par_iter()
         .zip(near)
-        .filter(|(s, n)| clear(s.p_mm) && bound(s.p_mm, &s.normal.into(), s.covers_mm, n) > target)
+        .filter(|(s, n)| {
+            bound(s.p_mm, &s.normal.into(), s.covers_mm, n) > limit_mm(s.p_mm) && !witnesses.cover(s.p_mm)
+        })
         .map(|(s, n)| (s.triangle, n.index))
         .collect();
     again.dedup_by_key(|a| a.0);
-    let look = Look { design, sweep, blank, witnesses, target };
+    let look = Look { design, sweep, blank, witnesses, limit_mm };
     let looked: Vec<Vec<Looked>> = again.par_chunks(CHUNK).map(|facets| look.at(facets)).collect();
     let mut up_to = target;
+    all.up_to_mm = target;
     for l in looked.into_iter().flatten() {
-        up_to = up_to.max(l.up_to_mm);
         if l.found.deviation_mm > tolerance_mm {
             all.beyond.push(l.found);
         }
+        all.up_to_mm = all.up_to_mm.max(l.up_to_mm);
+        if !clear(l.found.p_mm) {
+            continue;
+        }
+        up_to = up_to.max(l.up_to_mm);
         if all.most.is_none_or(|m| l.found.deviation_mm > m.deviation_mm) {
             all.most = Some(l.found);
         }
@@ -117,12 +133,13 @@ pub fn between(
 const CHUNK: usize = 64;
 
 /// What is asked of a facet.
-struct Look<'a> {
+struct Look<'a, F: Fn([f64; 3]) -> f64> {
     design: &'a Mesh<Part>,
     sweep: &'a Sweep,
     blank: &'a Blank,
     witnesses: &'a Witnesses,
-    target: f64,
+    /// What pieces about a place need to be bounded by, mm.
+    limit_mm: F,
 }
 
 /// A piece that needs no halving.
@@ -131,84 +148,41 @@ struct Looked {
     up_to_mm: f64,
 }
 
-/// Where a piece comes from: facet, then the ways taken at each halving from the highest bit down, so that pieces sort
-/// as if one facet were halved after the other.
-type Order = (u32, u128);
-
-impl Look<'_> {
-    /// Halves facets until every piece is bounded by the target or too small; all that are equally often halved are
-    /// asked for together. In the order of [`Order`].
+impl<F: Fn([f64; 3]) -> f64> Look<'_, F> {
+    /// Halves facets until every piece is bounded by its limit or too small. `facets`: with a move that comes near.
     fn at(&self, facets: &[(u32, Option<u32>)]) -> Vec<Looked> {
         let hint = facets.iter().find_map(|f| f.1);
-        let mut done: Vec<(Order, Looked)> = Vec::new();
-        let mut level: Vec<(Order, Piece)> = facets
-            .iter()
-            .zip(0..)
-            .map(|(&(t, _), n)| {
-                let t = t as usize;
-                ((n, 0), (self.design.corners(t), self.design.triangle_area_mm2(t)))
-            })
-            .collect();
-        // A facet of a metre is down to SMALLEST_MM after some forty.
-        for halved in 0..u128::BITS {
-            let mut next: Vec<(Order, Piece)> = Vec::new();
-            let mut halve = |(n, way): Order, (corners, area_mm2): Piece| {
-                let [a, b] = halves(corners, area_mm2);
-                let after = 1u128 << (u128::BITS - 1 - halved);
-                next.extend([((n, way), b), ((n, way | after), a)]);
-            };
-            let mut places: Vec<[f64; 3]> = Vec::new();
-            let mut asked: Vec<(Order, Piece, f64)> = Vec::new();
-            for (order, piece) in level {
-                let [a, b, c] = piece.0;
-                let middle = (a + b + c) / 3.0;
-                let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
-                if !self.witnesses.near(middle.into()) {
-                    places.push(middle.into());
-                    asked.push((order, piece, covers_mm));
-                } else if covers_mm > WITNESS_EDGE_MM {
-                    halve(order, piece);
-                }
-            }
+        let facets: Vec<u32> = facets.iter().map(|f| f.0).collect();
+        halve(self.design, &facets, |pieces| {
+            let in_fillet: Vec<bool> = pieces.iter().map(|p| self.witnesses.cover(p.middle)).collect();
+            let places: Vec<[f64; 3]> =
+                pieces.iter().zip(&in_fillet).filter(|(_, i)| !**i).map(|(p, _)| p.middle).collect();
             let near = self.blank.or_nearer(self.sweep.nearest_of(&places, REACH_MM, hint), &places);
-            for ((order, piece, covers_mm), (p, n)) in asked.into_iter().zip(places.into_iter().zip(near)) {
-                let at_corner = |v: &Vector3<f64>| {
-                    let v: [f64; 3] = (*v).into();
-                    // Where neither cutter nor face comes near the deviation is given as the reach; so is what lies about it.
-                    n.index.map_or_else(
-                        || self.blank.face(&p).depth_mm(&v),
-                        |index| self.sweep.distance_mm(v, index),
-                    )
-                };
-                let up_to_mm = piece.0.iter().map(at_corner).fold(n.distance_mm, f64::max);
-                // The last round keeps what it has: its bound stands.
-                if up_to_mm > self.target && covers_mm > SMALLEST_MM && halved + 1 < u128::BITS {
-                    halve(order, piece);
-                    continue;
+            let mut near = near.into_iter();
+            let then = |(piece, in_fillet): (&Piece, &bool)| {
+                if *in_fillet {
+                    let small = piece.covers_mm <= WITNESS_EDGE_MM || piece.last;
+                    return if small { Then::Leave } else { Then::Halve };
                 }
-                let found = Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2: piece.1, index: n.index };
-                done.push((order, Looked { found, up_to_mm }));
-            }
-            level = next;
-            if level.is_empty() {
-                break;
-            }
-        }
-        done.sort_by_key(|d| d.0);
-        done.into_iter().map(|d| d.1).collect()
+                self.of(piece, near.next().expect("one for each"))
+            };
+            pieces.iter().zip(&in_fillet).map(then).collect()
+        })
     }
-}
 
-/// Across the longest edge.
-fn halves([a, b, c]: [Vector3<f64>; 3], area_mm2: f64) -> [Piece; 2] {
-    let (ab, bc, ca) = ((b - a).norm(), (c - b).norm(), (a - c).norm());
-    let [a, b, c] = if ab >= bc && ab >= ca {
-        [a, b, c]
-    } else if bc >= ca {
-        [b, c, a]
-    } else {
-        [c, a, b]
-    };
-    let half = (a + b) / 2.0;
-    [([half, b, c], 0.5 * area_mm2), ([a, half, c], 0.5 * area_mm2)]
+    fn of(&self, piece: &Piece, n: Near) -> Then<Looked> {
+        let p = piece.middle;
+        let at_corner = |v: &Vector3<f64>| {
+            let v: [f64; 3] = (*v).into();
+            // Where neither cutter nor face comes near the deviation is given as the reach; so is what lies about it.
+            n.index.map_or_else(|| self.blank.face(&p).depth_mm(&v), |index| self.sweep.distance_mm(v, index))
+        };
+        let up_to_mm = piece.corners.iter().map(at_corner).fold(n.distance_mm, f64::max);
+        // The last keeps what it has: its bound stands.
+        if up_to_mm > (self.limit_mm)(p) && piece.covers_mm > SMALLEST_MM && !piece.last {
+            return Then::Halve;
+        }
+        let found = Found { p_mm: p, deviation_mm: n.distance_mm, area_mm2: piece.area_mm2, index: n.index };
+        Then::Keep(Looked { found, up_to_mm })
+    }
 }

@@ -67,6 +67,7 @@ pub fn inspect_points(
         // Points of a machine stand for themselves: nothing bounds what lies between them.
         clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
+        gouge_between_samples_mm: 0.0,
         worst: Vec::new(),
     };
     Ok((facts, verdict, reasons))

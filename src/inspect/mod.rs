@@ -31,9 +31,8 @@
 //! believed witnesses, any fault of the milling, any interference or undercut rejects. Knows nothing of plan,
 //! toolpath or post. The same bytes on any thread count.
 //!
-//! **Limits** Between samples material left on is bounded (`between_samples_mm`); a gouge is bounded there only for
-//! cutters with a corner radius r (a ball's dip of depth e is √(8re) wide: 0.5 mm for 25 µm at r = 1.5 mm, so it
-//! cannot hide), not for points of drills and corners of flat mills, which line ends show to their spacing. Depth
+//! **Limits** Between samples both material left on and gouges are bounded (`between`, `deepest`), and what a bound does not
+//! rule out counts against the part. In the fillets of believed tabs nothing is bounded. Depth
 //! inside a cutter that sweeps is that in its deepest single position, a lower bound. Undercut and overlap volumes are
 //! of the design, since a part farther than the tolerance from it is rejected anyway. Holders are checked against
 //! the design only; against stock and fixtures that is the milling's work. Deviations beyond 3 mm are given as 3.
@@ -49,12 +48,14 @@ mod blank;
 mod capability;
 mod columns;
 mod cutter;
+mod deepest;
 mod draws;
 mod floor;
 mod holes;
 mod marking;
 mod measured;
 mod off;
+mod pieces;
 mod places;
 mod rim;
 mod samples;
@@ -171,19 +172,13 @@ fn look(
         fitted = Some(measure_fit(design, &tree, &places, &compared, &input, params, &mut checks, watch)?);
     }
     let (verdict, reasons) = verdict::come_to(&checks);
-    let between = compared.facts.between_samples_mm;
+    let between = [compared.facts.gouge_between_samples_mm, compared.facts.between_samples_mm];
     let fit = fitted.map(|f| f.facts);
     let facts = InspectionFacts {
         schema: "osteomill.inspection/1".into(),
         verdict,
         reasons,
-        findings: verdict::notes(
-            fit.as_ref(),
-            between,
-            compared.facts.clear_of_tabs_mm.max,
-            compared.blank_mm2,
-            t,
-        ),
+        findings: verdict::notes(fit.as_ref(), compared.blank_mm2, t),
         statement: verdict::statement(
             t.tolerance_mm,
             between,

@@ -22,7 +22,7 @@ pub struct InspectToml {
     pub sample_mm: f64,
     /// Largest area left out for one tab, mm².
     pub tab_witness_mm2_max: f64,
-    /// Beyond the stub, how far the fillets beside a tab reach, mm.
+    /// Beyond the stub, how far the fillets beside a tab reach at most, mm.
     pub tab_witness_margin_mm: f64,
     /// Fewest tabs that are believed.
     pub tab_witness_count_min: usize,

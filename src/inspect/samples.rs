@@ -60,11 +60,11 @@ fn on_triangle<F: Frame>(mesh: &Mesh<F>, t: usize, spacing_mm: f64) -> Vec<Sampl
 }
 
 /// Faces that meet under more than this make an edge: cosine of 20°. Facets of a rounded edge meet under less.
-const EDGE_COSINE: f64 = 0.94;
+pub const EDGE_COSINE: f64 = 0.94;
 
-/// Places on the mesh's sharp edges, both ends and no more than `spacing_mm` apart. They stand for no area: a strip along an edge
+/// Places on the edges where faces meet under an angle of a lesser cosine, both ends and no more than `spacing_mm` apart. They stand for no area: a strip along an edge
 /// may be narrower than any spacing and is cut deepest on the edge itself, where no sample of a facet lies.
-pub fn on_edges<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64) -> Vec<Sample> {
+pub fn on_edges<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64, cosine: f64) -> Vec<Sample> {
     let mut edges: Vec<(u32, u32, u32)> = mesh
         .triangles
         .iter()
@@ -77,7 +77,7 @@ pub fn on_edges<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64) -> Vec<Sample> {
     for pair in edges.windows(2).filter(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1)) {
         let (a, b, triangle) = pair[0];
         let normal = mesh.normal(triangle as usize);
-        if normal.dot(&mesh.normal(pair[1].2 as usize)) > EDGE_COSINE {
+        if normal.dot(&mesh.normal(pair[1].2 as usize)) > cosine {
             continue;
         }
         let (p, q) = (Vector3::from(mesh.vertices[a as usize]), Vector3::from(mesh.vertices[b as usize]));
@@ -121,7 +121,7 @@ mod tests {
         // Two faces over the edge from the first to the second corner, folded by 90° and by 11°.
         let fold = |up: f64, aside: f64| {
             let vertices = vec![[0.0; 3], [1.05, 0.0, 0.0], [0.5, 1.0, 0.0], [0.5, -aside, up]];
-            on_edges(&Mesh::<Part>::new(vertices, vec![[0, 1, 2], [1, 0, 3]]), 0.1)
+            on_edges(&Mesh::<Part>::new(vertices, vec![[0, 1, 2], [1, 0, 3]]), 0.1, EDGE_COSINE)
         };
         let sharp = fold(-1.0, 0.0);
         assert_eq!(sharp.len(), 12);

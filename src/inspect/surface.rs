@@ -17,6 +17,7 @@ use crate::model::{
 use super::between::between;
 use super::blank::{Blank, is_face};
 use super::capability;
+use super::deepest;
 use super::error::InspectError;
 use super::marking::{self, Groove, Marked};
 use super::params::InspectToml;
@@ -58,6 +59,9 @@ pub struct Compared {
     pub vertex_mm: Vec<f32>,
     /// For `inspection.json`.
     pub facts: SurfaceInspection,
+    /// Nowhere outside believed witnesses is more than this left on, and nowhere is the part cut deeper: at samples and
+    /// between them, mm; the gouge first, zero or negative.
+    pub within_mm: [f64; 2],
     /// Area beyond tolerance, outside believed witnesses, by the design's samples and by line ends, mm².
     pub out_mm2: [f64; 2],
     /// What a machine that is a little off does to the part.
@@ -104,7 +108,7 @@ pub fn compare(
     let sweep = Sweep::new(&milled.path, job)?;
     watch.note("design to cutters");
     let mut samples = samples::on_mesh(design, t.sample_mm);
-    samples.extend(samples::on_edges(design, t.sample_mm));
+    samples.extend(samples::on_edges(design, t.sample_mm, samples::EDGE_COSINE));
     let places: Vec<[f64; 3]> = samples.iter().map(|s| s.p_mm).collect();
     let blank = Blank::of(&job.stock);
     let near = blank.or_nearer(nearest_all(&sweep, &places), &places);
@@ -144,8 +148,14 @@ pub fn compare(
         }
     }
     let between = between(design, &sweep, &blank, (&samples, &near, &from_design), &witnesses, tolerance);
-    out_mm2[0] += between.beyond.iter().map(|f| f.area_mm2).sum::<f64>();
-    beyond.extend(between.beyond.iter().map(|f| (f.p_mm, f.deviation_mm, f.index)));
+    let ask = deepest::Ask { design, sweep: &sweep, blank: &blank, groove, tolerance_mm: tolerance };
+    let deepest = ask.deepest(&samples, &near, &vertex_near, t.sample_mm);
+    for found in between.beyond.iter().chain(&deepest.beyond) {
+        out_mm2[0] += found.area_mm2;
+        beyond.push((found.p_mm, found.deviation_mm, found.index));
+    }
+    let least = [between.least, deepest.least].into_iter().flatten();
+    let least = least.min_by(|a, b| a.deviation_mm.total_cmp(&b.deviation_mm));
     let whole: f64 = pooled.iter().map(|s| s.1).sum();
     let facts = SurfaceInspection {
         fraction_within_tolerance: 1.0 - (out_mm2[0] + out_mm2[1]) / whole,
@@ -154,15 +164,16 @@ pub fn compare(
         excluded_mm2: witnesses.excluded_mm2(),
         marking_mm2: marked.as_ref().map_or(0.0, |m| m.area_mm2),
         clear_of_tabs_mm: DeviationExtremes {
-            min: between.least.map_or(0.0, |f| f.deviation_mm),
+            min: least.map_or(0.0, |f| f.deviation_mm),
             max: between.most.map_or(0.0, |f| f.deviation_mm),
-            places: [between.least, between.most]
+            places: [least, between.most]
                 .into_iter()
                 .flatten()
                 .map(|f| block_at(f.p_mm, f.deviation_mm, f.index, &sweep, &milled.path, job))
                 .collect(),
         },
         between_samples_mm: between.hidden_mm,
+        gouge_between_samples_mm: least.map_or(0.0, |f| f.deviation_mm.min(0.0)) - deepest.down_to_mm,
         worst: worst_places(beyond, &sweep, &milled.path, job),
         deviation_mm: spread::deviations(pooled),
     };
@@ -187,6 +198,7 @@ pub fn compare(
         marked,
         vertex_mm,
         facts,
+        within_mm: [deepest.down_to_mm, between.up_to_mm],
         out_mm2,
         sensitivity,
         capability,
@@ -343,8 +355,10 @@ pub fn unmilled(part: &Mesh<Part>, sample_mm: f64) -> Compared {
             marking_mm2: 0.0,
             clear_of_tabs_mm: DeviationExtremes::default(),
             between_samples_mm: 0.0,
+            gouge_between_samples_mm: 0.0,
             worst: Vec::new(),
         },
+        within_mm: [0.0; 2],
         out_mm2: [0.0; 2],
         sensitivity: Vec::new(),
         capability: None,

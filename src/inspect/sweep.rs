@@ -4,6 +4,7 @@
 //! a cutter over a box, endless upwards, is the cutter grown sideways by the box and set on its lowest place.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use nalgebra::Vector3;
@@ -159,6 +160,30 @@ impl Sweep {
             hint = best.iter().rev().find_map(|n| n.index).or(hint);
         }
         out
+    }
+
+    /// Only cutters whose least radius of curvature lies within a range, mm; a sharp corner's and a point's is 0. A hint of another
+    /// cutter's move is none.
+    pub fn only(&self, corner_mm: impl RangeBounds<f64>) -> Self {
+        let wanted = |g: &Group| corner_mm.contains(&g.cutter.corner_mm());
+        let mut now = 0;
+        let number: Vec<Option<u32>> = self
+            .groups
+            .iter()
+            .map(|g| {
+                now += u32::from(wanted(g));
+                wanted(g).then(|| now - 1)
+            })
+            .collect();
+        let groups = self.groups.iter().filter(|g| wanted(g)).cloned().collect();
+        // No answer of the others' is ever given, so none is asked for by its number.
+        let place = |&(group, at): &(u32, u32)| number[group as usize].map_or((0, 0), |n| (n, at));
+        Self { groups, places: self.places.iter().map(place).collect() }
+    }
+
+    /// Least radius of curvature of the cutters, mm; infinite where there are none.
+    pub fn least_radius_mm(&self) -> f64 {
+        self.groups.iter().map(|g| g.cutter.corner_mm()).fold(f64::INFINITY, f64::min)
     }
 
     /// Signed distance from `p_mm` to what this move's cutter sweeps, mm. The swept body is convex, so over a triangle

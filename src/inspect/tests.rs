@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::params::tests::peek;
 use super::*;
-use crate::model::{Job, JobTab, Patient, Silent, TabWitness};
+use crate::model::{Job, JobTab, Patient, Silent, TabWitness, ToolMove};
 
 /// Kerf along rays: the wall stands 6.9° off the axis.
 const CAP: Cap = Cap { outer_mm: 80.0, inner_mm: 76.0, half_rad: 0.12 };
@@ -75,6 +75,57 @@ fn a_gouge_is_rejected_and_its_block_named() {
 }
 
 #[test]
+fn a_gouge_between_the_samples_is_found_and_its_block_named() {
+    let part = part();
+    let tol = peek().t.tolerance_mm;
+    let samples = samples::on_mesh(&part, peek().t.sample_mm);
+    // On every facet of the outer face the place that is farthest from its samples, on a lattice of a fiftieth.
+    let far = |t: usize| {
+        let own: Vec<_> = samples.iter().filter(|s| s.triangle as usize == t).collect();
+        let [a, b, c] = part.corners(t);
+        let places =
+            (1..50).flat_map(|i| (1..50 - i).map(move |j| (f64::from(i) / 50.0, f64::from(j) / 50.0)));
+        let away = |p: &Vector3<f64>| {
+            own.iter().map(|s| (Vector3::from(s.p_mm) - p).norm()).fold(f64::INFINITY, f64::min)
+        };
+        places
+            .map(|(i, j)| a + (b - a) * i + (c - a) * j)
+            .map(|p| (away(&p), p, part.normal(t)))
+            .max_by(|x, y| x.0.total_cmp(&y.0))
+            .unwrap()
+    };
+    let outer = (0..part.triangles.len()).filter(|&t| part.normal(t).z > 0.9).step_by(97);
+    let (away, p, n) = outer.map(far).max_by(|x, y| x.0.total_cmp(&y.0)).unwrap();
+    // Three micrometres a ball of 1.5 mm loses over 0.095 mm: no sample is as deep as the tolerance.
+    assert!(away > 0.06, "{away}");
+    let deep = tol + 0.3 * away * away / (2.0 * 1.5);
+    let mut path = touching_path(&part, |_| Some(0.0));
+    let tip = p + n * (1.5 - deep) - Vector3::z() * 1.5;
+    path.push(ToolMove {
+        line: 777_777,
+        from_mm: tip.into(),
+        to_mm: tip.into(),
+        up: [0.0, 0.0, 1.0],
+        program: 1,
+        ..path[0]
+    });
+    let got = run(&part, &milled(&part, path, line_ends(&part, |_| 0.0, 0.25)));
+    let d = &got.facts.surface.deviation_mm;
+    assert!(d.min > -tol && d.min < -tol + 0.003, "no sample shows it: {d:?}");
+    assert_eq!(got.facts.verdict, Verdict::Reject);
+    assert!(got.facts.surface.clear_of_tabs_mm.min < -tol, "{:?}", got.facts.surface.clear_of_tabs_mm);
+    assert!(
+        got.facts.reasons.iter().any(|r| r.contains("gouge") && r.contains("line 777777")),
+        "{:?}",
+        got.facts.reasons
+    );
+    // A part as designed hides none deeper than was sought.
+    let sound =
+        run(&part, &milled(&part, touching_path(&part, |_| Some(0.0)), line_ends(&part, |_| 0.0, 0.25)));
+    assert!(sound.facts.surface.gouge_between_samples_mm <= 0.006 + 1e-9, "{:?}", sound.facts.surface);
+}
+
+#[test]
 fn a_patch_that_no_cutter_reached_is_rejected() {
     let part = part();
     let top = part.vertices[0];
@@ -138,6 +189,38 @@ fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
     assert_eq!(moved.verdict, Verdict::Reject);
     assert!(moved.reasons.iter().any(|r| r.contains("1.00 mm along the rim")), "{:?}", moved.reasons);
     assert!(moved.surface.worst.iter().any(|w| w.kind == "left-on" && w.line > 0), "{:?}", moved.surface);
+}
+
+#[test]
+fn material_left_on_beside_a_tab_is_left_out_only_where_it_hangs_together_with_it() {
+    let part = part();
+    let rim = 80.0 * 0.12f64.sin();
+    let z = 80.0 * 0.12f64.cos() - 82.0;
+    let at = |turn: f64| Vector3::new(rim * turn.cos(), rim * turn.sin(), z);
+    let tabs: Vec<Vector3<f64>> = [0.0, 1.5, 3.0, 4.5].map(at).into();
+    let witness =
+        |c: &Vector3<f64>| TabWitness { centre_part_mm: (*c).into(), radius_mm: 1.2, area_mm2: 3.0 };
+    // 0.03 mm are left on from `from` to 2.5 mm beside the first tab, along the rim: within its 1.5 mm of margin.
+    let beside = |from: f64| {
+        let off = |p: &[f64; 3]| {
+            let away = |t: &Vector3<f64>| (Vector3::from(*p) - t).norm();
+            let along = p[1];
+            if tabs.iter().any(|t| away(t) < 1.0) {
+                None
+            } else if away(&tabs[0]) < 2.5 && along > from {
+                Some(0.03)
+            } else {
+                Some(0.0)
+            }
+        };
+        let mut m = milled(&part, touching_path(&part, off), line_ends(&part, |_| 0.0, 0.25));
+        m.facts.tab_witnesses = tabs.iter().map(witness).collect();
+        run(&part, &m).facts
+    };
+    assert_eq!(beside(0.5).verdict, Verdict::Accept, "{:?}", beside(0.5).reasons);
+    let apart = beside(2.0);
+    assert_eq!(apart.verdict, Verdict::Reject, "{:?}", apart.surface);
+    assert!(apart.reasons.iter().any(|r| r.contains("most material left on")), "{:?}", apart.reasons);
 }
 
 #[test]

@@ -76,6 +76,8 @@ impl Check {
 /// Reads "no upper limit" where there is none.
 const NO_LIMIT: f64 = 1e9;
 
+const BETWEEN: &str = "at no sample, but between them it cannot be ruled out";
+
 const CMM: &str = "CMM with scanning probe at 20 ± 1 °C, expanded uncertainty ≤ 6.3 µm (¼ of the tolerance), else \
                    no claim; the simulation shows the program, not the metal";
 const MACHINE_LOG: &str = "shown by the simulation of the program's text; on the machine by a dry run";
@@ -93,16 +95,33 @@ const PIN: &str = "plug gauges in steps of 0.01 mm";
 pub fn of_surface(c: &Compared, collisions: &[Collision], t: &InspectToml) -> Vec<Check> {
     let tol = t.tolerance_mm;
     let d = &c.facts.deviation_mm;
-    let side = |gouge: bool| {
-        let worst = c.facts.worst.iter().find(|w| (w.deviation_mm < 0.0) == gouge);
-        worst.map_or(String::new(), place_of)
-    };
     let first = collisions.first().map_or(String::new(), |f| {
         format!("first: {} line {}, {}, {:.3} mm. {}", f.program, f.line, f.kind, f.depth_mm, f.message)
     });
+    // What was found between the samples counts as what they show; and so does what may lie there where it breaks the limit: nobody
+    // has seen it, and nobody has seen that it is not there. Written so that NaN counts.
+    let within = |d: f64| d.abs() <= tol;
+    let with_unseen = |d: f64, found: f64, up_to: f64| {
+        if within(d) && !within(found) {
+            (found, "")
+        } else if within(d) && !within(up_to) {
+            (up_to, BETWEEN)
+        } else {
+            (d, "")
+        }
+    };
+    let ([down_to, up_to], clear) = (c.within_mm, &c.facts.clear_of_tabs_mm);
+    let (most, unseen_most) = with_unseen(d.max, clear.max, up_to);
+    let (least, unseen_least) = with_unseen(d.min, clear.min, down_to);
+    let side = |gouge: bool, unseen: &str| {
+        let worst = c.facts.worst.iter().find(|w| (w.deviation_mm < 0.0) == gouge);
+        worst.map_or_else(|| unseen.to_owned(), place_of)
+    };
     let mut out = vec![
-        Check::new("S1", "most material left on", [0.0, -tol, tol], d.max, "mm", CMM).because(&side(false)),
-        Check::new("S2", "deepest gouge", [0.0, -tol, tol], d.min, "mm", CMM).because(&side(true)),
+        Check::new("S1", "most material left on", [0.0, -tol, tol], most, "mm", CMM)
+            .because(&side(false, unseen_most)),
+        Check::new("S2", "deepest gouge", [0.0, -tol, tol], least, "mm", CMM)
+            .because(&side(true, unseen_least)),
         Check::new("S3", "design surface beyond tolerance", [0.0, 0.0, 0.0], c.out_mm2[0], "mm²", CMM),
         Check::new("S4", "milled surface beyond tolerance", [0.0, 0.0, 0.0], c.out_mm2[1], "mm²", CMM),
         Check::new("S5", "faults while milling", [0.0, 0.0, 0.0], collisions.len() as f64, "", MACHINE_LOG)
@@ -236,13 +255,7 @@ pub fn come_to(checks: &[Check]) -> (Verdict, Vec<String>) {
 }
 
 /// Findings beside the checks: what is worth knowing but breaks nothing.
-pub fn notes(
-    fit: Option<&FitInspection>,
-    between_samples_mm: f64,
-    most_mm: f64,
-    blank_mm2: f64,
-    t: &InspectToml,
-) -> Vec<Finding> {
+pub fn notes(fit: Option<&FitInspection>, blank_mm2: f64, t: &InspectToml) -> Vec<Finding> {
     let mut out = Vec::new();
     if blank_mm2 > 0.0 {
         let message = format!(
@@ -250,19 +263,6 @@ pub fn notes(
              the blank that job.toml states; measure the blank before milling"
         );
         out.push(Finding::new("blank-face", Severity::Note, message).measured(blank_mm2, 0.0, "mm²"));
-    }
-    if most_mm <= t.tolerance_mm && most_mm + between_samples_mm > t.tolerance_mm {
-        out.push(
-            Finding::new(
-                "between-samples",
-                Severity::Note,
-                format!(
-                    "the most material left on is {most_mm:.4} mm at a sample; between samples it could be up to \
-                     {between_samples_mm:.4} mm more"
-                ),
-            )
-            .measured(most_mm + between_samples_mm, t.tolerance_mm, "mm"),
-        );
     }
     if let Some(f) = fit.filter(|f| !f.seated) {
         let first = f.push_in_mm.map_or(format!("meets no bone within {} mm", t.push_in_search_mm), |mm| {
@@ -287,11 +287,15 @@ pub fn notes(
 }
 
 /// What simulation shows and what it does not.
-pub fn statement(tolerance_mm: f64, between_samples_mm: f64, threshold_offset_mm: Option<f64>) -> String {
+pub fn statement(
+    tolerance_mm: f64,
+    [gouge_mm, left_mm]: [f64; 2],
+    threshold_offset_mm: Option<f64>,
+) -> String {
     let mut text = format!(
         "This inspection is of a simulated part: it shows whether the text of the program makes the design to \
-         ±{tolerance_mm} mm (between samples up to {between_samples_mm:.4} mm more could remain), and nothing about \
-         the metal or polymer on the machine. Outside it are the form of the ball (5-12 µm), spindle runout (2.5-13 \
+         ±{tolerance_mm} mm (between the places looked at up to {left_mm:.4} mm more could remain and a gouge be up to \
+         {gouge_mm:.4} mm deeper), and nothing about the metal or polymer on the machine. Outside it are the form of the ball (5-12 µm), spindle runout (2.5-13 \
          µm), deflection of tool and part (6-19 µm per 10 N), thermal growth and residual stress. Whether the real \
          part is within tolerance must be measured on it, by the instrument named with each characteristic, whose \
          uncertainty may be no more than a quarter of the tolerance."

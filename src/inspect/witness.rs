@@ -2,9 +2,12 @@
 //!
 //! A witness is a place where the judge's milling found a bridge of stock still on the part. It is believed only
 //! if it sits on the rim, their number is plausible, and what it covers is small. Only material left on is ever
-//! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out. Where the job states its
+//! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out. Beyond the ball that holds the
+//! stub, as the milling found it, only what hangs together with what is left on within: the ends of its fillets. Where the job states its
 //! tabs, a bridge that stands beside them is not believed: passes of the rim that were mirrored on a plate alike on both
 //! sides moved its tabs by half their width, and nothing else was off.
+
+use std::collections::BTreeSet;
 
 use nalgebra::Vector3;
 
@@ -19,13 +22,23 @@ const ASIDE_MM: f64 = 0.3;
 /// … this share of the tab's width: where the rim bends, one of its fillets is the larger. On two real plates up to 0.6 mm at 7 mm.
 const ASIDE_SHARE: f64 = 0.1;
 
+/// What hangs together lies in cells of this width, mm, one beside the other: samples lie up to twice 0.1 mm apart. And the
+/// milling's lines, of which it knows the stub, lie 0.1 mm apart.
+const CELL_MM: f64 = 0.2;
+
+type Cell = [i32; 3];
+
 /// A place that may be left out, with what it leaves out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Believed {
     /// Middle, part mm.
     pub centre: Vector3<f64>,
-    /// Radius that holds stub, root and fillets, mm.
+    /// Radius that holds the stub and its root, mm.
     pub radius_mm: f64,
+    /// Beyond that its fillets may reach to here, mm.
+    pub reach_mm: f64,
+    /// Cells in which stub and fillets stand beyond the tolerance.
+    fillets: BTreeSet<Cell>,
     /// Design area left out, mm².
     pub excluded_mm2: f64,
 }
@@ -42,18 +55,57 @@ pub struct Witnesses {
 impl Witnesses {
     /// True where material left on is a believed tab.
     pub fn hold(&self, p_mm: [f64; 3], deviation_mm: f64, tolerance_mm: f64) -> bool {
-        deviation_mm > tolerance_mm && self.believed.iter().any(|w| covers(w.centre, w.radius_mm, p_mm))
+        deviation_mm > tolerance_mm && self.cover(p_mm)
     }
 
-    /// True where a believed tab may have left something, whatever it left.
+    /// True on a believed tab and in its fillets: what is left on here is left out.
+    pub fn cover(&self, p_mm: [f64; 3]) -> bool {
+        self.believed.iter().any(|w| w.covers(p_mm))
+    }
+
+    /// True where a believed tab may have left something, though it be within the tolerance.
     pub fn near(&self, p_mm: [f64; 3]) -> bool {
-        self.believed.iter().any(|w| covers(w.centre, w.radius_mm, p_mm))
+        self.believed.iter().any(|w| covers(w.centre, w.reach_mm, p_mm))
     }
 
     /// Area left out, mm².
     pub fn excluded_mm2(&self) -> f64 {
         self.believed.iter().map(|w| w.excluded_mm2).sum()
     }
+}
+
+impl Believed {
+    fn covers(&self, p_mm: [f64; 3]) -> bool {
+        covers(self.centre, self.radius_mm, p_mm)
+            // Cells beside those of a place within reach end no farther off than two cells are long.
+            || covers(self.centre, self.reach_mm + 4.0 * CELL_MM, p_mm)
+                && beside(cell(p_mm)).any(|c| self.fillets.contains(&c))
+    }
+}
+
+fn cell(p_mm: [f64; 3]) -> Cell {
+    p_mm.map(|x| (x / CELL_MM).floor() as i32)
+}
+
+/// The cell and those about it.
+fn beside([i, j, k]: Cell) -> impl Iterator<Item = Cell> {
+    (0..27).map(move |n| [i + n % 3 - 1, j + (n / 3) % 3 - 1, k + n / 9 - 1])
+}
+
+/// Cells of those places that lie within `radius_mm`, and of all that hang together with one.
+fn hang_together(centre: Vector3<f64>, radius_mm: f64, left_on: &[[f64; 3]]) -> BTreeSet<Cell> {
+    let (within, beyond): (Vec<[f64; 3]>, Vec<[f64; 3]>) =
+        left_on.iter().partition(|&&p| covers(centre, radius_mm, p));
+    let mut open: BTreeSet<Cell> = beyond.into_iter().map(cell).collect();
+    let mut out: BTreeSet<Cell> = within.into_iter().map(cell).collect();
+    let mut ask: Vec<Cell> = out.iter().copied().collect();
+    while let Some(at) = ask.pop() {
+        for c in beside(at).filter(|c| open.remove(c)) {
+            out.insert(c);
+            ask.push(c);
+        }
+    }
+    out
 }
 
 fn covers(centre: Vector3<f64>, radius_mm: f64, p_mm: [f64; 3]) -> bool {
@@ -84,20 +136,26 @@ pub fn judge(
     }
     for (i, w) in found.iter().enumerate() {
         let centre = Vector3::from(w.centre_part_mm);
-        let radius_mm = w.radius_mm + t.tab_witness_margin_mm;
-        let taken = |s: &Sample, d: f64| d > t.tolerance_mm && covers(centre, radius_mm, s.p_mm);
+        let (radius_mm, reach_mm) =
+            (w.radius_mm + CELL_MM, w.radius_mm + t.tab_witness_margin_mm.max(CELL_MM));
+        let taken = |s: &Sample, d: f64| d > t.tolerance_mm && covers(centre, reach_mm, s.p_mm);
+        let left_on: Vec<&Sample> =
+            samples.iter().zip(deviation_mm).filter(|(s, d)| taken(s, **d)).map(|(s, _)| s).collect();
+        let places: Vec<[f64; 3]> = left_on.iter().map(|s| s.p_mm).collect();
+        let fillets = hang_together(centre, radius_mm, &places);
+        let mut tab = Believed { centre, radius_mm, reach_mm, fillets, excluded_mm2: 0.0 };
         // A sample within an earlier witness is counted there too: overlapping witnesses only get stricter.
-        let excluded_mm2: f64 =
-            samples.iter().zip(deviation_mm).filter(|(s, d)| taken(s, **d)).map(|(s, _)| s.area_mm2).sum();
+        tab.excluded_mm2 = left_on.iter().filter(|s| tab.covers(s.p_mm)).map(|s| s.area_mm2).sum();
+        let excluded_mm2 = tab.excluded_mm2;
         let limit = t.tab_witness_mm2_max;
         // Written so that NaN is refused.
-        if !(w.area_mm2 <= limit && excluded_mm2 <= limit && radius_mm.is_finite()) {
+        if !(w.area_mm2 <= limit && excluded_mm2 <= limit && reach_mm.is_finite()) {
             out.refused.push(format!(
                 "tab witness {} covers {:.1} mm² of section and {excluded_mm2:.1} mm² of surface, limit {limit} mm²",
                 i + 1,
                 w.area_mm2
             ));
-        } else if let Some(aside_mm) = beside(&centre, stated) {
+        } else if let Some(aside_mm) = off_its_tab(&centre, stated) {
             out.refused.push(format!(
                 "tab witness {} stands {aside_mm:.2} mm along the rim beside the nearest tab of the job",
                 i + 1
@@ -105,7 +163,7 @@ pub fn judge(
         } else if !on_rim(&centre, w.radius_mm, samples, design) {
             out.refused.push(format!("tab witness {} does not sit on the rim", i + 1));
         } else {
-            out.believed.push(Believed { centre, radius_mm, excluded_mm2 });
+            out.believed.push(tab);
         }
     }
     let whole: f64 = samples.iter().map(|s| s.area_mm2).sum();
@@ -122,7 +180,7 @@ pub fn judge(
 }
 
 /// How far along the rim a bridge stands beside the nearest stated tab, mm, where that is too far.
-fn beside(centre: &Vector3<f64>, stated: &[JobTab]) -> Option<f64> {
+fn off_its_tab(centre: &Vector3<f64>, stated: &[JobTab]) -> Option<f64> {
     let off = |t: &JobTab| {
         let d = centre - Vector3::from(t.centre_part_mm);
         let [x, y] = t.outward_xy;

@@ -57,6 +57,9 @@ pub struct SurfaceInspection {
     pub clear_of_tabs_mm: DeviationExtremes,
     /// By how much `clear_of_tabs_mm.max` may be exceeded at places that were not looked at, mm.
     pub between_samples_mm: f64,
+    /// By how much a gouge may be deeper than `clear_of_tabs_mm.min` at places that were not looked at, mm.
+    #[serde(default)]
+    pub gouge_between_samples_mm: f64,
     /// Worst places beyond tolerance, worst first, at least 1 mm apart: at most ten gouges and ten of material left on.
     pub worst: Vec<OutOfTolerance>,
 }

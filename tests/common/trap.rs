@@ -264,6 +264,7 @@ fn faultless() -> Inspection {
         marking_mm2: 0.0,
         clear_of_tabs_mm: Default::default(),
         between_samples_mm: 0.0,
+        gouge_between_samples_mm: 0.0,
         worst: Vec::new(),
     };
     let facts = InspectionFacts {
