@@ -78,8 +78,10 @@ impl Work for RecordStage {
             outputs.add("record/non-conformance.json", json_bytes(&record));
         }
         watch.note("pictures and report");
-        outputs.add("report/report.html", report_html(&evidence, &verdict).into_bytes());
-        outputs.add("report/report.pdf", report_pdf(&evidence, &verdict));
+        let (html, pdf) =
+            rayon::join(|| report_html(&evidence, &verdict), || report_pdf(&evidence, &verdict));
+        outputs.add("report/report.html", html.into_bytes());
+        outputs.add("report/report.pdf", pdf);
         Ok(verdict)
     }
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use minijinja::Environment;
 use minijinja::value::Serde;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::formats::png;
@@ -69,7 +70,7 @@ pub(super) fn marked(implant: &Implant, findings: &[Finding]) -> (Option<Figure>
 pub(super) fn operations(plan: &Plan, programs: &[Program], milled: Option<&Milled>) -> Vec<Figure> {
     milled.map_or_else(Vec::new, |m| {
         operation_pictures(plan, programs, m)
-            .into_iter()
+            .into_par_iter()
             .map(|o| plain_figure(o.caption, &o.canvas))
             .collect()
     })
@@ -119,11 +120,14 @@ pub(super) fn pages() -> Environment<'static> {
 pub fn report_html(e: &Evidence, verdict: &CaseVerdict) -> String {
     let in_patient: Vec<Mesh<Patient>> =
         e.implants.iter().map(|i| i.mesh.moved(&i.part_from_patient.inverse())).collect();
-    let views: Vec<Figure> = pictures::six_views(&e.surface.mesh, &in_patient, 420)
-        .iter()
-        .map(|v| figure(v.name, Some((v.left, v.right)), &v.picture))
-        .collect();
-    let parts: Vec<PartPage> = (0..e.implants.len()).map(|n| part_page(e, n, &in_patient)).collect();
+    let views = || -> Vec<Figure> {
+        pictures::six_views(&e.surface.mesh, &in_patient, 420)
+            .par_iter()
+            .map(|v| figure(v.name, Some((v.left, v.right)), &v.picture))
+            .collect()
+    };
+    let parts = || -> Vec<PartPage> { (0..e.implants.len()).map(|n| part_page(e, n, &in_patient)).collect() };
+    let (views, parts) = rayon::join(views, parts);
     let parameters: Vec<(String, String)> = e
         .parameters
         .as_object()

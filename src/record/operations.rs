@@ -3,6 +3,8 @@
 //! Both halves look along the spindle of the operation's setup, work x to the right and work y up. Paths are the motions
 //! that the judge read from the program's text; the blank is the judge's, milled move by move.
 
+use rayon::prelude::*;
+
 use crate::model::{
     Milled, MilledOperation, Part, Plan, Point, Pose, Program, Setup, StockMap, Tool, ToolKind, ToolMove,
     Work,
@@ -113,7 +115,7 @@ fn shades(view: &View, map: &StockMap) -> Vec<Option<f64>> {
 
 /// One picture for each operation that the judge found; nothing where the blank was not looked at.
 pub fn operation_pictures(plan: &Plan, programs: &[Program], milled: &Milled) -> Vec<OperationPicture> {
-    let all = milled.facts.operations.iter().zip(&milled.stock_after);
+    let all = milled.facts.operations.par_iter().zip(&milled.stock_after);
     all.filter_map(|(op, map)| {
         let number = programs.iter().position(|p| p.file == op.program)?;
         let setup = plan.setups.iter().find(|s| s.number == programs[number].setup)?;

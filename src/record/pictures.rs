@@ -1,6 +1,7 @@
 //! Skull and implant from six sides.
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
 
 use crate::model::{Mesh, Patient};
 
@@ -59,7 +60,7 @@ pub fn six_views(skull: &Mesh<Patient>, implants: &[Mesh<Patient>], size: usize)
     let middle = (Vector3::from(lo) + Vector3::from(hi)) / 2.0;
     let span = (0..3).map(|a| hi[a] - lo[a]).fold(1.0, f64::max);
     SIDES
-        .iter()
+        .par_iter()
         .map(|s| {
             let camera = Camera {
                 middle,
