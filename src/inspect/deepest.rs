@@ -241,3 +241,65 @@ fn folds(design: &Mesh<Part>) -> Vec<f64> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::random::Random;
+    use crate::inspect::fixtures::{Cap, job, touching_path};
+    use crate::inspect::samples::on_mesh;
+
+    /// Coarse and folded by up to 8°, so that the deepest places lie on facets, on folds and at corners.
+    const CAP: Cap = Cap { outer_mm: 20.0, inner_mm: 17.0, half_rad: 0.12 };
+
+    #[test]
+    fn no_place_lies_deeper_than_the_bound() {
+        const SPACING_MM: f64 = 0.1;
+        let design = CAP.mesh(5, 2, 24);
+        let job = job();
+        let samples = on_mesh(&design, SPACING_MM);
+        let places: Vec<[f64; 3]> = samples.iter().map(|s| s.p_mm).collect();
+        let lattice: Vec<[f64; 3]> = (0..design.triangles.len())
+            .flat_map(|t| {
+                let [a, b, c] = design.corners(t);
+                (0..=60).flat_map(move |i| {
+                    (0..=60 - i).map(move |j| {
+                        (a + (b - a) * (f64::from(i) / 60.0) + (c - a) * (f64::from(j) / 60.0)).into()
+                    })
+                })
+            })
+            .collect();
+        let mut random = Random::new(11);
+        let (mut deeper, mut on_no_sample) = (0, 0);
+        for _ in 0..20 {
+            // Balls of 1.5 mm about the corners, shifted aside: from clear of the part to 30 µm deep in it.
+            let mut path = touching_path(&design, |_| Some(0.0));
+            for m in &mut path {
+                let by: [f64; 3] = std::array::from_fn(|_| random.within(-0.3, 0.3));
+                let down = random.within(-0.03, 0.05);
+                for a in 0..3 {
+                    m.from_mm[a] += by[a] * f64::from(u8::from(a != 2)) + m.up[a] * down;
+                }
+                m.to_mm = m.from_mm;
+            }
+            let sweep = Sweep::new(&path, &job).unwrap();
+            let blank = Blank::of(&job.stock);
+            let near_of = |p: &[[f64; 3]]| blank.or_nearer(nearest_all(&sweep, p), p);
+            let (near, vertex_near) = (near_of(&places), near_of(&design.vertices));
+            let ask =
+                Ask { design: &design, sweep: &sweep, blank: &blank, groove: None, tolerance_mm: 0.0254 };
+            let got = ask.deepest(&samples, &near, &vertex_near, SPACING_MM);
+            let brute = near_of(&lattice).iter().map(|n| n.distance_mm).fold(0.0, f64::min);
+            assert!(got.down_to_mm <= brute + 1e-12, "bound {} of {brute}", got.down_to_mm);
+            let least_mm = got.least.map_or(0.0, |l| l.deviation_mm);
+            assert!(
+                least_mm - got.down_to_mm <= 0.1 * least_mm.abs().max(0.06) + 0.001,
+                "{least_mm} {got:?}"
+            );
+            let at_samples = near.iter().map(|n| n.distance_mm).fold(0.0, f64::min);
+            deeper += usize::from(least_mm < at_samples);
+            on_no_sample += usize::from(!got.beyond.is_empty());
+        }
+        assert!(deeper >= 10 && on_no_sample >= 5, "nothing lay between: {deeper} {on_no_sample}");
+    }
+}

@@ -77,8 +77,7 @@ impl Witnesses {
 impl Believed {
     fn covers(&self, p_mm: [f64; 3]) -> bool {
         covers(self.centre, self.radius_mm, p_mm)
-            // Cells beside those of a place within reach end no farther off than two cells are long.
-            || covers(self.centre, self.reach_mm + 4.0 * CELL_MM, p_mm)
+            || covers(self.centre, self.reach_mm, p_mm)
                 && beside(cell(p_mm)).any(|c| self.fillets.contains(&c))
     }
 }

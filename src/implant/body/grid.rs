@@ -102,7 +102,10 @@ impl Cubic {
 
     /// Value alone.
     pub fn value(&self, field: &[f32]) -> f64 {
-        self.of(field).0
+        let [x, y, z] = &self.axes;
+        let along_x = |row: usize| (0..4).fold(0.0, |v, i| v + x.value[i] * f64::from(field[row + x.at[i]]));
+        let along_y = |layer: usize| (0..4).fold(0.0, |v, j| v + y.value[j] * along_x(layer + y.at[j]));
+        (0..4).fold(0.0, |v, k| v + z.value[k] * along_y(z.at[k]))
     }
 }
 
