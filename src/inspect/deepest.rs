@@ -4,9 +4,9 @@
 //! body holds a ball of its least radius r that touches where x* is nearest. So at a distance c on the same facet
 //! `d ≤ d(x*) + c·sin φ + c²/2(r + d(x*))`, with φ the most by which the facet's edges are folded: inside of a facet the distance
 //! to that place is level, and where x* lies on an edge it may fall towards it as steeply as the neighbouring facet is folded.
-//! Edges under more than [`FOLDED`] have samples of their own, and every corner of the design is asked. A cutter with a sharp corner or a point holds no
-//! such ball; the sharp one nearest to the sample is asked for itself and bounded by its tangent, since its distance is convex.
-//! That another sharp one, farther from the sample, goes deeper at x* is not excluded.
+//! Edges under more than [`FOLDED`] have samples of their own, and every corner of the design is asked. A cutter with a
+//! sharp corner or a point holds no such ball; the sharp one nearest to the sample is asked for itself and bounded by its
+//! tangent, since its distance is convex. That another sharp one, farther from the sample, goes deeper at x* is not excluded.
 //!
 //! A sample that so leaves room for a gouge deeper than the deepest found has its facet halved until no piece does.
 

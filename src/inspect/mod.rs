@@ -31,8 +31,9 @@
 //! believed witnesses, any fault of the milling, any interference or undercut rejects. Knows nothing of plan,
 //! toolpath or post. The same bytes on any thread count.
 //!
-//! **Limits** Between samples both material left on and gouges are bounded (`between`, `deepest`), and what a bound does not
-//! rule out counts against the part. In the fillets of believed tabs nothing is bounded. Depth
+//! **Limits** Between samples both material left on and gouges are bounded (`between`, `deepest`), and what a bound does
+//! not rule out counts against the part; of cutters with a sharp corner only the nearest is bounded, the others show in
+//! line ends to their spacing. In the fillets of believed tabs nothing is bounded. Depth
 //! inside a cutter that sweeps is that in its deepest single position, a lower bound. Undercut and overlap volumes are
 //! of the design, since a part farther than the tolerance from it is rejected anyway. Holders are checked against
 //! the design only; against stock and fixtures that is the milling's work. Deviations beyond 3 mm are given as 3.
