@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::model::{Mesh, Part};
 
 use super::blank::Blank;
-use super::pieces::{Piece, Then, halve};
+use super::pieces::{CHUNK, NEAR_ENOUGH_OF_EXCESS, Piece, SMALLEST_MM, Then, halve};
 use super::samples::Sample;
 use super::surface::REACH_MM;
 use super::sweep::{Near, Sweep};
@@ -25,12 +25,8 @@ use super::witness::Witnesses;
 const NEAR_ENOUGH_MM: f64 = 0.001;
 /// Or nearer where the tolerance lies between the two; but no nearer than this, mm.
 const NEAREST_MM: f64 = 0.00005;
-/// Of a part that is out already: to this share of what it is out by.
-const NEAR_ENOUGH_OF_EXCESS: f64 = 0.1;
 /// A facet's piece about a tab's fillet is halved down to this, mm: then it is the fillet's or it is not.
 const WITNESS_EDGE_MM: f64 = 0.1;
-/// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
-const SMALLEST_MM: f64 = 0.002;
 
 /// A place that was found between the samples to stand out more, or to lie deeper, than any of them.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +74,8 @@ pub fn between(
             all.least = Some(found);
         }
     }
-    let Some(most_mm) = all.most.map(|m| m.deviation_mm) else { return all };
+    // Where tabs are near everywhere, only the tolerance is asked for.
+    let most_mm = all.most.map_or(0.0, |m| m.deviation_mm);
     // Fixed before any facet is looked at again, so that the order of looking decides nothing.
     let near_enough_mm = if most_mm > tolerance_mm {
         NEAR_ENOUGH_MM.max(NEAR_ENOUGH_OF_EXCESS * (most_mm - tolerance_mm))
@@ -128,9 +125,6 @@ pub fn between(
     all.hidden_mm = up_to - all.most.map_or(0.0, |m| m.deviation_mm);
     all
 }
-
-/// Facets looked at by one task; fixed, though nothing depends on it.
-const CHUNK: usize = 64;
 
 /// What is asked of a facet.
 struct Look<'a, F: Fn([f64; 3]) -> f64> {

@@ -20,9 +20,9 @@ use crate::model::{Mesh, Part};
 use super::between::Found;
 use super::blank::Blank;
 use super::marking::Groove;
-use super::pieces::{Piece, Then, halve};
+use super::pieces::{CHUNK, NEAR_ENOUGH_OF_EXCESS, Piece, SMALLEST_MM, Then, halve};
 use super::samples::{Sample, on_edges};
-use super::surface::{REACH_MM, nearest_all};
+use super::surface::{self, REACH_MM, nearest_all};
 use super::sweep::{Near, Sweep};
 
 /// Edges whose faces meet under more than 3°, as a cosine, are sampled: between two samples 0.1 mm apart a ball of 1.5 mm goes
@@ -32,12 +32,6 @@ const FOLDED: f64 = 0.9986;
 const FINE_MM: f64 = 1.0;
 /// The bound is brought this near to the deepest that was found, mm.
 const NEAR_ENOUGH_MM: f64 = 0.006;
-/// Of a part that is out already: to this share of what it is out by.
-const NEAR_ENOUGH_OF_EXCESS: f64 = 0.1;
-/// Pieces are not halved below this distance from their middle to their corners, mm.
-const SMALLEST_MM: f64 = 0.002;
-/// Facets looked at by one task; fixed, though nothing depends on it.
-const CHUNK: usize = 64;
 
 /// The deepest gouge that samples and looks between them show, and the bound on what no look has seen.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +64,9 @@ impl Ask<'_> {
         vertex_near: &[Near],
         spacing_mm: f64,
     ) -> Deepest {
-        let edges: Vec<[f64; 3]> = on_edges(self.design, spacing_mm, FOLDED).iter().map(|s| s.p_mm).collect();
+        // Over a marking an edge is cut as deep as the marking asks.
+        let edges = on_edges(self.design, spacing_mm, FOLDED).into_iter().map(|s| s.p_mm);
+        let edges: Vec<[f64; 3]> = edges.filter(|p| !self.in_groove(*p)).collect();
         let edge_near = self.blank.or_nearer(nearest_all(self.sweep, &edges), &edges);
         let found = |p_mm: [f64; 3], area_mm2: f64, n: &Near| Found {
             p_mm,
@@ -102,10 +98,10 @@ impl Ask<'_> {
         again.dedup();
         let looked: Vec<Vec<(Found, f64)>> = again.par_chunks(CHUNK).map(|facets| look.at(facets)).collect();
         out.down_to_mm = look.target.min(0.0);
-        // Between two places of an edge, half the way from either.
-        let on_edge_mm = spacing_mm * spacing_mm / (8.0 * (look.coarse_mm - self.tolerance_mm));
+        // Between two places of an edge, half the way from either, a round cutter; a sharp one's tangent holds over the whole facet.
+        let on_edge_mm = look.curved_mm(spacing_mm / 2.0, look.coarse_mm.min(look.fine.least_radius_mm()));
         let least_mm = edge_near.iter().map(|n| n.distance_mm).fold(0.0, f64::min);
-        out.down_to_mm = out.down_to_mm.min(least_mm - on_edge_mm.max(0.0));
+        out.down_to_mm = out.down_to_mm.min(least_mm - on_edge_mm);
         for (found, down_to_mm) in looked.into_iter().flatten() {
             if found.deviation_mm < -self.tolerance_mm {
                 out.beyond.push(found);
@@ -159,7 +155,8 @@ impl<'a> Look<'a> {
 
     /// To the sharp cutters and to the fine ones.
     fn special_all(&self, places: &[[f64; 3]]) -> Vec<[Near; 2]> {
-        let chunks: Vec<Vec<[Near; 2]>> = places.par_chunks(2048).map(|chunk| self.special(chunk)).collect();
+        let chunks: Vec<Vec<[Near; 2]>> =
+            places.par_chunks(surface::CHUNK).map(|chunk| self.special(chunk)).collect();
         chunks.concat()
     }
 
@@ -168,12 +165,17 @@ impl<'a> Look<'a> {
         near(&self.sharp).into_iter().zip(near(&self.fine)).map(|(s, f)| [s, f]).collect()
     }
 
+    /// How much deeper a ball may go than at a place `covers_mm` beside its deepest, mm.
+    fn curved_mm(&self, covers_mm: f64, radius_mm: f64) -> f64 {
+        covers_mm * covers_mm / (2.0 * (radius_mm - self.ask.tolerance_mm).max(covers_mm))
+    }
+
     /// The deepest that a gouge may be within `covers_mm` of a place on its facet, mm. `near`: to all cutters; `special`: to the
     /// sharp and the fine ones.
     fn lowest(&self, triangle: u32, p_mm: [f64; 3], covers_mm: f64, near: &Near, special: &[Near; 2]) -> f64 {
         let room = |radius_mm: f64| {
-            let curved = covers_mm / (2.0 * (radius_mm - self.ask.tolerance_mm).max(covers_mm));
-            covers_mm * (self.folds[triangle as usize] + curved).min(1.0)
+            let mm = covers_mm * self.folds[triangle as usize] + self.curved_mm(covers_mm, radius_mm);
+            mm.min(covers_mm)
         };
         let [sharp, fine] = special;
         let mut lowest = near.distance_mm - room(self.coarse_mm);

@@ -4,6 +4,13 @@ use nalgebra::Vector3;
 
 use crate::model::{Mesh, Part};
 
+/// Facets looked at by one task; fixed, though nothing depends on it.
+pub const CHUNK: usize = 64;
+/// Pieces are not halved below this distance from their middle to their corners, mm: what it hides is less.
+pub const SMALLEST_MM: f64 = 0.002;
+/// Of a part that is out already the bound is brought to this share of what it is out by.
+pub const NEAR_ENOUGH_OF_EXCESS: f64 = 0.1;
+
 /// A piece of a facet.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
@@ -55,7 +62,7 @@ pub fn halve<T>(
                     let last = halved + 2 == u128::BITS;
                     let after = 1u128 << (u128::BITS - 1 - halved);
                     let [a, b] = halves(p.corners).map(|c| piece(c, 0.5 * p.area_mm2, p.triangle, last));
-                    next.extend([((order.0, order.1), b), ((order.0, order.1 | after), a)]);
+                    next.extend([(order, b), ((order.0, order.1 | after), a)]);
                 }
             }
         }
@@ -70,12 +77,17 @@ pub fn halve<T>(
 
 fn piece(corners: [Vector3<f64>; 3], area_mm2: f64, triangle: u32, last: bool) -> Piece {
     let middle = (corners[0] + corners[1] + corners[2]) / 3.0;
-    let covers_mm = corners.iter().map(|c| (c - middle).norm()).fold(0.0, f64::max);
+    let covers_mm = covers_mm(&corners, &middle);
     Piece { corners, middle: middle.into(), covers_mm, area_mm2, triangle, last }
 }
 
+/// From the middle to the farthest corner, mm.
+pub fn covers_mm(corners: &[Vector3<f64>; 3], middle: &Vector3<f64>) -> f64 {
+    corners.iter().map(|c| (c - middle).norm()).fold(0.0, f64::max)
+}
+
 /// Across the longest edge.
-fn halves([a, b, c]: [Vector3<f64>; 3]) -> [[Vector3<f64>; 3]; 2] {
+pub fn halves([a, b, c]: [Vector3<f64>; 3]) -> [[Vector3<f64>; 3]; 2] {
     let (ab, bc, ca) = ((b - a).norm(), (c - b).norm(), (a - c).norm());
     let [a, b, c] = if ab >= bc && ab >= ca {
         [a, b, c]

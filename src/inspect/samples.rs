@@ -5,6 +5,8 @@ use rayon::prelude::*;
 
 use crate::model::{Frame, Mesh};
 
+use super::pieces::{covers_mm, halves};
+
 /// A place on a mesh and the area it stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
@@ -35,26 +37,15 @@ fn on_triangle<F: Frame>(mesh: &Mesh<F>, t: usize, spacing_mm: f64) -> Vec<Sampl
     let normal = mesh.normal(t);
     let mut out = Vec::new();
     let mut pieces = vec![(mesh.corners(t), area_mm2)];
-    while let Some(([a, b, c], area_mm2)) = pieces.pop() {
-        let middle = (a + b + c) / 3.0;
-        let covers_mm = (a - middle).norm().max((b - middle).norm()).max((c - middle).norm());
+    while let Some((corners, area_mm2)) = pieces.pop() {
+        let middle = (corners[0] + corners[1] + corners[2]) / 3.0;
+        let covers_mm = covers_mm(&corners, &middle);
         if covers_mm <= spacing_mm {
             let (p_mm, normal) = (middle.into(), normal.into());
             out.push(Sample { p_mm, normal, area_mm2, covers_mm, triangle: t as u32 });
-            continue;
-        }
-        // Turn so that the longest edge runs from the first corner to the second.
-        let (ab, bc, ca) = ((b - a).norm(), (c - b).norm(), (a - c).norm());
-        let [a, b, c]: [Vector3<f64>; 3] = if ab >= bc && ab >= ca {
-            [a, b, c]
-        } else if bc >= ca {
-            [b, c, a]
         } else {
-            [c, a, b]
-        };
-        let half = (a + b) / 2.0;
-        pieces.push(([half, b, c], area_mm2 / 2.0));
-        pieces.push(([a, half, c], area_mm2 / 2.0));
+            pieces.extend(halves(corners).map(|c| (c, area_mm2 / 2.0)));
+        }
     }
     out
 }
@@ -62,8 +53,9 @@ fn on_triangle<F: Frame>(mesh: &Mesh<F>, t: usize, spacing_mm: f64) -> Vec<Sampl
 /// Faces that meet under more than this make an edge: cosine of 20°. Facets of a rounded edge meet under less.
 pub const EDGE_COSINE: f64 = 0.94;
 
-/// Places on the edges where faces meet under an angle of a lesser cosine, both ends and no more than `spacing_mm` apart. They stand for no area: a strip along an edge
-/// may be narrower than any spacing and is cut deepest on the edge itself, where no sample of a facet lies.
+/// Places on the edges where faces meet under an angle of a lesser cosine, both ends and no more than `spacing_mm` apart. They
+/// stand for no area: a strip along an edge may be narrower than any spacing and is cut deepest on the edge itself, where no
+/// sample of a facet lies.
 pub fn on_edges<F: Frame>(mesh: &Mesh<F>, spacing_mm: f64, cosine: f64) -> Vec<Sample> {
     let mut edges: Vec<(u32, u32, u32)> = mesh
         .triangles

@@ -33,7 +33,7 @@ use super::witness::{self, Witnesses};
 pub const REACH_MM: f64 = 3.0;
 
 /// Samples of one task; fixed, so that sums are the same on any number of threads.
-const CHUNK: usize = 2048;
+pub(super) const CHUNK: usize = 2048;
 
 /// The worst places listed lie at least this far apart, mm; and so many are listed of each kind.
 const WORST_APART_MM: f64 = 1.0;
