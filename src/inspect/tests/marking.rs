@@ -74,7 +74,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let part = part();
+        Self::of(part())
+    }
+
+    fn of(part: Mesh<Part>) -> Self {
         let tree = Bvh::new(&part);
         let mut job = job();
         let mut ball = job.tool[0].clone();
@@ -214,4 +217,20 @@ fn a_design_cannot_excuse_a_hole_as_a_marking() {
         let told = broken(&checks);
         assert!(told.contains(&"marking") && told.contains(&"S2"), "{what}: {told:?}");
     }
+}
+
+/// Edges of the face are looked at for gouges between the samples; under the marking they are cut as deep as it asks.
+#[test]
+fn an_edge_of_the_face_under_the_groove_is_part_of_it() {
+    // Facets that meet under 3.4°.
+    let bench = Bench::of(CAP.mesh(2, 16, 12));
+    let folded = samples::on_edges(&bench.part, 0.1, 0.9986);
+    assert!(folded.iter().any(|s| s.p_mm[2] > -0.2), "no edge of the face is folded so much");
+    let marking = asked(&bench.tree);
+    let path = || engraved(&strokes(), &bench.tree, 0.0, 0.0);
+    let [down_to, _] = bench.compared(path(), 0.0, Some(&marking), surface::Beside::Nothing).within_mm;
+    assert!(down_to >= -peek().t.tolerance_mm, "{down_to}");
+    // Unasked, the same is a gouge there.
+    let [down_to, _] = bench.compared(path(), 0.0, None, surface::Beside::Nothing).within_mm;
+    assert!(down_to <= -DEPTH_MM, "{down_to}");
 }
