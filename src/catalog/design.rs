@@ -8,15 +8,15 @@ use crate::formats;
 use crate::implant::body::given_part;
 use crate::inspect::{InspectParams, inspect};
 use crate::model::{
-    Finding, Implant, Inspection, Material, Mesh, Milled, NestFacts, Operation, Patient, Plan, Prices,
-    Program, Review, Severity, Watch,
+    Finding, Implant, Inspection, Material, Mesh, Milled, NestFacts, Operation, Patient, Plan, Posted,
+    Prices, Review, Severity, Watch,
 };
 use crate::pipeline::{Board, FailureKind, Outputs, Stage, StageFailure};
 use crate::record::{CaseVerdict, PartEvidence, judge_part, part_html};
 use crate::review::{ReviewParams, Upstream, review_design};
 
-use super::judge::{MillingStage, add_inspection, job_from_text};
-use super::make::{PlanStage, PostStage, ToolpathStage, programs_of};
+use super::judge::{InspectStage, MillingStage, add_inspection, job_from_text};
+use super::make::{PlanStage, PostStage, ToolpathStage, posted};
 use super::nest::{GivenNestStage, Nesting};
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
@@ -166,18 +166,13 @@ impl Work for GivenPostStage {
     const ID: &'static str = "post";
     const REVISION: u32 = PostStage::REVISION;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "toolpath"];
-    type Out = Vec<Vec<Program>>;
+    type Out = Vec<Posted>;
     fn parameters(&self) -> Value {
         let mut parameters = Work::parameters(&self.post);
         parameters["pseudonym"] = self.pseudonym.clone().into();
         parameters
     }
-    fn work(
-        &self,
-        board: &Board,
-        outputs: &mut Outputs,
-        _: &dyn Watch,
-    ) -> Result<Vec<Vec<Program>>, StageFailure> {
+    fn work(&self, board: &Board, outputs: &mut Outputs, _: &dyn Watch) -> Result<Vec<Posted>, StageFailure> {
         let implants: &Vec<Implant> = board.get("implant");
         let plans: &Vec<Plan> = board.get("plan");
         let operations: &Vec<Vec<Operation>> = board.get("toolpath");
@@ -186,7 +181,7 @@ impl Work for GivenPostStage {
             .zip(plans)
             .zip(operations)
             .map(|((implant, plan), operations)| {
-                programs_of(&self.pseudonym, implant, plan, operations, &self.post, outputs)
+                posted(&self.pseudonym, implant, plan, operations, &self.post, outputs)
             })
             .collect()
     }
@@ -197,8 +192,8 @@ struct GivenInspectStage((InspectParams, Value));
 
 impl Work for GivenInspectStage {
     const ID: &'static str = "inspect";
-    const REVISION: u32 = 4;
-    const NEEDS: &'static [&'static str] = &["implant", "plan", "post", "milling"];
+    const REVISION: u32 = InspectStage::REVISION;
+    const NEEDS: &'static [&'static str] = &["implant", "post", "milling"];
     type Out = Vec<Option<Inspection>>;
     fn parameters(&self) -> Value {
         self.0.1.clone()
@@ -210,8 +205,7 @@ impl Work for GivenInspectStage {
         watch: &dyn Watch,
     ) -> Result<Vec<Option<Inspection>>, StageFailure> {
         let implants: &Vec<Implant> = board.get("implant");
-        let plans: &Vec<Plan> = board.get("plan");
-        let programs: &Vec<Vec<Program>> = board.get("post");
+        let posted: &Vec<Posted> = board.get("post");
         let milled: &Vec<Option<Milled>> = board.get("milling");
         let mut all = Vec::new();
         for (n, implant) in implants.iter().enumerate() {
@@ -219,7 +213,7 @@ impl Work for GivenInspectStage {
                 all.push(None);
                 continue;
             };
-            let job = job_from_text(&plans[n], &programs[n])?;
+            let job = job_from_text(&posted[n])?;
             let inspection = inspect(&implant.mesh, milled, &job, None, &self.0.0, watch)
                 .map_err(failed(FailureKind::Refused))?;
             add_inspection(implant, &inspection, outputs)?;
@@ -238,7 +232,7 @@ struct GivenRecordStage {
 
 impl Work for GivenRecordStage {
     const ID: &'static str = "record";
-    const REVISION: u32 = 4;
+    const REVISION: u32 = 5;
     const NEEDS: &'static [&'static str] =
         &["implant", "plan", "review", "post", "nest", "milling", "inspect"];
     type Out = CaseVerdict;
@@ -256,7 +250,7 @@ impl Work for GivenRecordStage {
             implant: &board.get::<Vec<Implant>>("implant")[0],
             plan: &board.get::<Vec<Plan>>("plan")[0],
             review: &board.get::<Vec<Review>>("review")[0],
-            programs: &board.get::<Vec<Vec<Program>>>("post")[0],
+            programs: &board.get::<Vec<Posted>>("post")[0].programs,
             nest: board.get::<Vec<Option<NestFacts>>>("nest")[0].as_ref(),
             milled: board.get::<Vec<Option<Milled>>>("milling")[0].as_ref(),
             inspection: board.get::<Vec<Option<Inspection>>>("inspect")[0].as_ref(),

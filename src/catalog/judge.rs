@@ -5,18 +5,21 @@ use serde_json::Value;
 use crate::formats;
 use crate::inspect::{FitInput, InspectParams, inspect};
 use crate::milling::{MillingParams, ProgramText, mill};
-use crate::model::{Bone, Implant, Inspection, Job, Milled, Plan, Program, Reconstruction, Scan, Watch};
+use crate::model::{Bone, Implant, Inspection, Job, Milled, Posted, Program, Reconstruction, Scan, Watch};
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
-use crate::plan::job_of;
 use crate::record::deviation_colour;
 
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
 
 /// The job as the judge gets it: through its text, like any other shop's.
-pub(super) fn job_from_text(plan: &Plan, programs: &[Program]) -> Result<Job, StageFailure> {
-    let text = toml::to_string_pretty(&job_of(plan, programs)).map_err(failed(FailureKind::Refused))?;
-    toml::from_str(&text).map_err(failed(FailureKind::Refused))
+pub(super) fn job_from_text(posted: &Posted) -> Result<Job, StageFailure> {
+    toml::from_str(&posted.job_toml).map_err(failed(FailureKind::Refused))
+}
+
+/// The programs as the judge gets them.
+pub(super) fn texts_of(programs: &[Program]) -> Vec<ProgramText> {
+    programs.iter().map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() }).collect()
 }
 
 /// Mills the programs' text in simulation.
@@ -31,7 +34,7 @@ impl MillingStage {
 impl Work for MillingStage {
     const ID: &'static str = "milling";
     const REVISION: u32 = 5;
-    const NEEDS: &'static [&'static str] = &["implant", "plan", "post"];
+    const NEEDS: &'static [&'static str] = &["implant", "post"];
     type Out = Vec<Option<Milled>>;
     fn parameters(&self) -> Value {
         self.1.clone()
@@ -43,18 +46,15 @@ impl Work for MillingStage {
         watch: &dyn Watch,
     ) -> Result<Vec<Option<Milled>>, StageFailure> {
         let implants: &Vec<Implant> = board.get("implant");
-        let plans: &Vec<Plan> = board.get("plan");
-        let programs: &Vec<Vec<Program>> = board.get("post");
+        let posted: &Vec<Posted> = board.get("post");
         let mut all = Vec::new();
-        for ((implant, plan), programs) in implants.iter().zip(plans).zip(programs) {
-            if programs.is_empty() {
+        for (implant, posted) in implants.iter().zip(posted) {
+            if posted.programs.is_empty() {
                 all.push(None);
                 continue;
             }
-            let job = job_from_text(plan, programs)?;
-            let texts: Vec<ProgramText> =
-                programs.iter().map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() }).collect();
-            let milled = mill(&texts, &job, Some(&implant.mesh), &self.0, watch)
+            let job = job_from_text(posted)?;
+            let milled = mill(&texts_of(&posted.programs), &job, Some(&implant.mesh), &self.0, watch)
                 .map_err(failed(FailureKind::Refused))?;
             let folder = format!("part-{}/milling", implant.number);
             let in_patient = milled.mesh.moved(&implant.part_from_patient.inverse());
@@ -77,9 +77,9 @@ impl InspectStage {
 
 impl Work for InspectStage {
     const ID: &'static str = "inspect";
-    const REVISION: u32 = 10;
+    const REVISION: u32 = 11;
     const NEEDS: &'static [&'static str] =
-        &["scan", "bone", "surface", "reconstruction", "implant", "plan", "post", "milling"];
+        &["scan", "bone", "surface", "reconstruction", "implant", "post", "milling"];
     type Out = Vec<Option<Inspection>>;
     fn parameters(&self) -> Value {
         self.1.clone()
@@ -91,8 +91,7 @@ impl Work for InspectStage {
         watch: &dyn Watch,
     ) -> Result<Vec<Option<Inspection>>, StageFailure> {
         let implants: &Vec<Implant> = board.get("implant");
-        let plans: &Vec<Plan> = board.get("plan");
-        let programs: &Vec<Vec<Program>> = board.get("post");
+        let posted: &Vec<Posted> = board.get("post");
         let milled: &Vec<Option<Milled>> = board.get("milling");
         let missing: &Reconstruction = board.get("reconstruction");
         let mut all = Vec::new();
@@ -101,7 +100,7 @@ impl Work for InspectStage {
                 all.push(None);
                 continue;
             };
-            let job = job_from_text(&plans[n], &programs[n])?;
+            let job = job_from_text(&posted[n])?;
             let fit = FitInput {
                 surface: board.get("surface"),
                 bone: &board.get::<Bone>("bone").facts,

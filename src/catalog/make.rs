@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Operation, Plan, Program, Reconstruction, Review, Scan, Shop, Watch,
+    Bone, BoneSurface, Implant, Operation, Plan, Posted, Reconstruction, Review, Scan, Shop, Watch,
 };
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
 use crate::plan::{PlanParams, job_of, plan_part};
 use crate::post::{PostParams, setup_sheet_html, tool_list, write_programs};
 use crate::review::{ReviewParams, review_part};
-use crate::toolpath::{ToolpathParams, make_operations};
+use crate::toolpath::{ToolpathParams, left_on_at_tabs, make_operations};
 
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
@@ -162,18 +162,13 @@ impl PostStage {
 
 impl Work for PostStage {
     const ID: &'static str = "post";
-    const REVISION: u32 = 6;
+    const REVISION: u32 = 7;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "toolpath"];
-    type Out = Vec<Vec<Program>>;
+    type Out = Vec<Posted>;
     fn parameters(&self) -> Value {
         serde_json::json!({ "dialect": self.params.dialect(), "approved": self.approved })
     }
-    fn work(
-        &self,
-        board: &Board,
-        outputs: &mut Outputs,
-        _: &dyn Watch,
-    ) -> Result<Vec<Vec<Program>>, StageFailure> {
+    fn work(&self, board: &Board, outputs: &mut Outputs, _: &dyn Watch) -> Result<Vec<Posted>, StageFailure> {
         let scan: &Scan = board.get("scan");
         let implants: &Vec<Implant> = board.get("implant");
         let plans: &Vec<Plan> = board.get("plan");
@@ -183,23 +178,23 @@ impl Work for PostStage {
             .zip(plans)
             .zip(operations)
             .map(|((implant, plan), operations)| {
-                programs_of(&scan.facts.pseudonym, implant, plan, operations, self, outputs)
+                posted(&scan.facts.pseudonym, implant, plan, operations, self, outputs)
             })
             .collect()
     }
 }
 
 /// The programs of one part, with job, tools and sheet among the outputs; none for a part that the review stopped.
-pub(super) fn programs_of(
+pub(super) fn posted(
     pseudonym: &str,
     implant: &Implant,
     plan: &Plan,
     operations: &[Operation],
     post: &PostStage,
     outputs: &mut Outputs,
-) -> Result<Vec<Program>, StageFailure> {
+) -> Result<Posted, StageFailure> {
     if operations.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Posted::default());
     }
     let title = format!("{pseudonym} part {}", implant.number);
     let programs = write_programs(operations, plan, &title, post.approved, &post.params)
@@ -208,12 +203,12 @@ pub(super) fn programs_of(
     for program in &programs {
         outputs.add(format!("{folder}/{}", program.file), program.text.clone().into_bytes());
     }
-    let job = job_of(plan, &programs);
-    let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
-    outputs.add(format!("{folder}/job.toml"), text.into_bytes());
+    let job = job_of(plan, &programs, &left_on_at_tabs(implant, plan, operations));
+    let job_toml = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
+    outputs.add(format!("{folder}/job.toml"), job_toml.clone().into_bytes());
     outputs.add(format!("{folder}/tools.json"), json_bytes(&tool_list(plan, operations, &programs)));
     let sheet = setup_sheet_html(implant, plan, operations, &programs, &title, post.approved)
         .map_err(failed(FailureKind::Refused))?;
     outputs.add(format!("{folder}/setup-sheet.html"), sheet.into_bytes());
-    Ok(programs)
+    Ok(Posted { programs, job_toml })
 }

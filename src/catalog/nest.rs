@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::formats;
 use crate::inspect::{InspectParams, measure_seat};
-use crate::milling::{MillingParams, ProgramText, mill};
-use crate::model::{Finding, Implant, Nest, NestFacts, Plan, Review, Scan, Severity, Watch};
+use crate::milling::{MillingParams, mill};
+use crate::model::{Finding, Implant, Nest, NestFacts, Plan, Posted, Review, Scan, Severity, Watch};
 use crate::pipeline::{Board, FailureKind, Outputs, StageFailure};
-use crate::plan::nest_part;
+use crate::plan::{job_of, nest_part};
 use crate::post::{PostParams, tool_list, write_programs};
 use crate::toolpath::{ToolpathParams, make_nest_operations};
 
-use super::judge::job_from_text;
+use super::judge::{job_from_text, texts_of};
 use super::work::{Work, failed, json_bytes};
 use super::{CatalogError, PipelineFile};
 
@@ -79,15 +79,16 @@ impl Nesting {
         for program in &programs {
             outputs.add(format!("{folder}/{}", program.file), program.text.clone().into_bytes());
         }
-        let job = job_from_text(&nest.plan, &programs)?;
-        let text = toml::to_string_pretty(&job).map_err(failed(FailureKind::Refused))?;
-        outputs.add(format!("{folder}/job.toml"), text.into_bytes());
+        let job_toml = toml::to_string_pretty(&job_of(&nest.plan, &programs, &[]))
+            .map_err(failed(FailureKind::Refused))?;
+        outputs.add(format!("{folder}/job.toml"), job_toml.clone().into_bytes());
         outputs
             .add(format!("{folder}/tools.json"), json_bytes(&tool_list(&nest.plan, &operations, &programs)));
-        let texts: Vec<ProgramText> =
-            programs.iter().map(|p| ProgramText { file: p.file.clone(), text: p.text.clone() }).collect();
+        let posted = Posted { programs, job_toml };
+        let job = job_from_text(&posted)?;
         // Without a design: nothing is cut free, the block stays where it is milled.
-        let milled = mill(&texts, &job, None, &self.milling, watch).map_err(failed(FailureKind::Refused))?;
+        let milled = mill(&texts_of(&posted.programs), &job, None, &self.milling, watch)
+            .map_err(failed(FailureKind::Refused))?;
         let seat =
             measure_seat(&implant.body, &implant.holes, nest.inset_mm, &milled, &job, &self.inspect, watch)
                 .map_err(failed(FailureKind::Refused))?;

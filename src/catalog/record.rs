@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Prices, Program, Reconstruction, Review,
+    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Posted, Prices, Reconstruction, Review,
     Scan, Watch,
 };
 use crate::pipeline::{Board, Outputs, StageFailure};
@@ -64,7 +64,7 @@ impl Work for RecordStage {
             implants: board.get::<Vec<Implant>>("implant"),
             plans: board.get::<Vec<Plan>>("plan"),
             reviews: board.get::<Vec<Review>>("review"),
-            programs: board.get::<Vec<Vec<Program>>>("post"),
+            posted: board.get::<Vec<Posted>>("post"),
             nests: board.get::<Vec<Option<NestFacts>>>("nest"),
             milled: board.get::<Vec<Option<Milled>>>("milling"),
             inspections: board.get::<Vec<Option<Inspection>>>("inspect"),

@@ -5,7 +5,8 @@
 //! left out: a gouge beside a tab is a gouge. A witness that is not believed leaves nothing out. Beyond the ball that holds the
 //! stub, as the milling found it, only what hangs together with what is left on within: the ends of its fillets. Where the job states its
 //! tabs, a bridge that stands beside them is not believed: passes of the rim that were mirrored on a plate alike on both
-//! sides moved its tabs by half their width, and nothing else was off.
+//! sides moved its tabs by half their width, and nothing else was off. Where the job says how far what its programs leave on about a tab
+//! reaches, what is left on farther off is no fillet either: passes that were lost beside a tab left one 0.7 mm longer.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,10 @@ const ASIDE_SHARE: f64 = 0.1;
 /// milling's lines, of which it knows the stub, lie 0.1 mm apart.
 const CELL_MM: f64 = 0.2;
 
+/// What is left on about a tab may reach this much farther than the job says, mm: a cell, and what lies between 20 µm left on, from
+/// which the statement counts, and the tolerance in a fillet.
+const BEYOND_STATED_MM: f64 = 0.3;
+
 type Cell = [i32; 3];
 
 /// A place that may be left out, with what it leaves out.
@@ -37,6 +42,8 @@ pub struct Believed {
     pub radius_mm: f64,
     /// Beyond that its fillets may reach to here, mm.
     pub reach_mm: f64,
+    /// The tab of the job, where the job states its tabs.
+    stated: Option<JobTab>,
     /// Cells in which stub and fillets stand beyond the tolerance.
     fillets: BTreeSet<Cell>,
     /// Design area left out, mm².
@@ -78,6 +85,7 @@ impl Believed {
     fn covers(&self, p_mm: [f64; 3]) -> bool {
         covers(self.centre, self.radius_mm, p_mm)
             || covers(self.centre, self.reach_mm, p_mm)
+                && self.stated.is_none_or(|t| within_stated(&t, p_mm))
                 && beside(cell(p_mm)).any(|c| self.fillets.contains(&c))
     }
 }
@@ -105,6 +113,15 @@ fn hang_together(centre: Vector3<f64>, radius_mm: f64, left_on: &[[f64; 3]]) -> 
         }
     }
     out
+}
+
+/// True where the job does not say how far what is left on about the tab reaches, or says that it may reach here.
+fn within_stated(tab: &JobTab, p_mm: [f64; 3]) -> bool {
+    let Some(ranges) = tab.left_on_mm else { return true };
+    ranges
+        .iter()
+        .zip(tab.from_middle_mm(p_mm))
+        .all(|([from, to], x)| (from - BEYOND_STATED_MM..=to + BEYOND_STATED_MM).contains(&x))
 }
 
 fn covers(centre: Vector3<f64>, radius_mm: f64, p_mm: [f64; 3]) -> bool {
@@ -142,7 +159,14 @@ pub fn judge(
             samples.iter().zip(deviation_mm).filter(|(s, d)| taken(s, **d)).map(|(s, _)| s).collect();
         let places: Vec<[f64; 3]> = left_on.iter().map(|s| s.p_mm).collect();
         let fillets = hang_together(centre, radius_mm, &places);
-        let mut tab = Believed { centre, radius_mm, reach_mm, fillets, excluded_mm2: 0.0 };
+        let mut tab = Believed {
+            centre,
+            radius_mm,
+            reach_mm,
+            stated: nearest(&centre, stated),
+            fillets,
+            excluded_mm2: 0.0,
+        };
         // A sample within an earlier witness is counted there too: overlapping witnesses only get stricter.
         tab.excluded_mm2 = left_on.iter().filter(|s| tab.covers(s.p_mm)).map(|s| s.area_mm2).sum();
         let excluded_mm2 = tab.excluded_mm2;
@@ -178,17 +202,22 @@ pub fn judge(
     out
 }
 
+/// By how much too far a bridge stands beside a tab along the rim, mm, less than zero where it does not, and how far it stands.
+fn off(centre: &Vector3<f64>, tab: &JobTab) -> (f64, f64) {
+    let [out_mm, aside_mm, _] = tab.from_middle_mm((*centre).into()).map(f64::abs);
+    // As far off as it is wide it is another tab's.
+    let over_mm = aside_mm - ASIDE_MM - ASIDE_SHARE * tab.width_mm;
+    (over_mm.max(out_mm - tab.width_mm), aside_mm.max(out_mm))
+}
+
+/// The tab of the job that a bridge stands least beside.
+fn nearest(centre: &Vector3<f64>, stated: &[JobTab]) -> Option<JobTab> {
+    stated.iter().min_by(|a, b| off(centre, a).0.total_cmp(&off(centre, b).0)).copied()
+}
+
 /// How far along the rim a bridge stands beside the nearest stated tab, mm, where that is too far.
 fn off_its_tab(centre: &Vector3<f64>, stated: &[JobTab]) -> Option<f64> {
-    let off = |t: &JobTab| {
-        let d = centre - Vector3::from(t.centre_part_mm);
-        let [x, y] = t.outward_xy;
-        let (out_mm, aside_mm) = ((d.x * x + d.y * y).abs(), (d.y * x - d.x * y).abs());
-        // As far off as it is wide it is another tab's.
-        let over_mm = aside_mm - ASIDE_MM - ASIDE_SHARE * t.width_mm;
-        (over_mm.max(out_mm - t.width_mm), aside_mm.max(out_mm))
-    };
-    let (over_mm, aside_mm) = stated.iter().map(off).min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (over_mm, aside_mm) = off(centre, &nearest(centre, stated)?);
     // Written so that NaN is too far.
     (!(over_mm <= 0.0)).then_some(aside_mm)
 }

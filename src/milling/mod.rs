@@ -320,10 +320,11 @@ fn check_job(job: &Job) -> Result<(), MillingError> {
         if !(unit
             && t.centre_part_mm.iter().all(|x| x.is_finite())
             && t.width_mm > 0.0
-            && t.width_mm.is_finite())
+            && t.width_mm.is_finite()
+            && t.left_on_mm.is_none_or(|l| l.iter().all(|[from, to]| from <= to && (to - from).is_finite())))
         {
             return bad(format!(
-                "tab {} lies at {:?} mm, outward along {:?} and {} mm wide: state a finite place, a direction of length 1 and a width over 0",
+                "tab {} lies at {:?} mm, outward along {:?} and {} mm wide: state a finite place, a direction of length 1, a width over 0 and, if at all, what is left on as three pairs, from no more than to",
                 k + 1,
                 t.centre_part_mm,
                 t.outward_xy,

@@ -436,6 +436,7 @@ fn a_job_that_makes_no_sense_is_refused() {
     flat.stock.max_mm = Point::new([30.0, 20.0, f64::NAN]);
     assert!(refuse(&flat, std::slice::from_ref(&p)).contains("the stock reaches"));
     let mut aslant = job(&["op10.ngc"]);
-    aslant.tab = vec![JobTab { centre_part_mm: [0.0; 3], outward_xy: [0.0; 2], width_mm: 2.0 }];
+    aslant.tab =
+        vec![JobTab { centre_part_mm: [0.0; 3], outward_xy: [0.0; 2], width_mm: 2.0, left_on_mm: None }];
     assert!(refuse(&aslant, &[p]).contains("tab 1 lies at"));
 }

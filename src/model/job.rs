@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dialect::Dialect;
 use super::frame::{Part, Pose, Work};
-use super::plan::{BoxPart, Fixture};
+use super::plan::{BoxPart, Fixture, Tab};
 use super::shop::{MachineTool, Tool};
 
 /// One program of a job and where its work offset lies.
@@ -47,6 +47,30 @@ pub struct JobTab {
     pub outward_xy: [f64; 2],
     /// Width along the rim, mm.
     pub width_mm: f64,
+    /// What the programs leave on about it, its fillets, lies within this of its middle, mm: outward, then along the rim (to the left
+    /// of outward), then up, each from and to. Stated, it bounds what the judge may take for the tab's witness; a job from another CAM
+    /// need not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_on_mm: Option<[[f64; 2]; 3]>,
+}
+
+impl JobTab {
+    /// A tab of the plan; what is left on about it is not known before the programs are.
+    pub fn of(tab: &Tab) -> Self {
+        Self {
+            centre_part_mm: tab.centre.mm,
+            outward_xy: tab.outward_xy,
+            width_mm: tab.width_mm,
+            left_on_mm: None,
+        }
+    }
+
+    /// A place of the part as it lies from the tab's middle, mm: outward, along the rim to the left of outward, up.
+    pub fn from_middle_mm(&self, p_mm: [f64; 3]) -> [f64; 3] {
+        let d: [f64; 3] = std::array::from_fn(|k| p_mm[k] - self.centre_part_mm[k]);
+        let [x, y] = self.outward_xy;
+        [d[0] * x + d[1] * y, d[1] * x - d[0] * y, d[2]]
+    }
 }
 
 /// `job.toml`.

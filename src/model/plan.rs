@@ -304,3 +304,12 @@ pub struct Program {
     /// What the machine reads.
     pub text: String,
 }
+
+/// What is handed to the machine shop, and to the judge: both empty for a part that the review stopped.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Posted {
+    /// In the order they are run.
+    pub programs: Vec<Program>,
+    /// Text of `job.toml`.
+    pub job_toml: String,
+}

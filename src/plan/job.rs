@@ -3,8 +3,9 @@
 use crate::model::{ChipLoadLimit, Job, JobProgram, JobTab, Material, Plan, Program, Tool, ToolKind};
 
 /// The job of a plan's programs, in the order of the programs. A program whose setup the plan does not have is left out,
-/// so the judge refuses it as unknown.
-pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
+/// so the judge refuses it as unknown. `left_on_mm`: of each tab of the plan what the programs leave on about it, where that is
+/// known ([`JobTab::left_on_mm`]).
+pub fn job_of(plan: &Plan, programs: &[Program], left_on_mm: &[Option<[[f64; 2]; 3]>]) -> Job {
     let program = programs
         .iter()
         .filter_map(|p| {
@@ -42,7 +43,8 @@ pub fn job_of(plan: &Plan, programs: &[Program]) -> Job {
         tab: plan
             .tabs
             .iter()
-            .map(|t| JobTab { centre_part_mm: t.centre.mm, outward_xy: t.outward_xy, width_mm: t.width_mm })
+            .enumerate()
+            .map(|(n, t)| JobTab { left_on_mm: left_on_mm.get(n).copied().flatten(), ..JobTab::of(t) })
             .collect(),
     }
 }

@@ -249,7 +249,7 @@ fn tools_have_their_roles_and_the_job_lists_each_once() {
         setup: n,
         text: String::new(),
     };
-    let job = job_of(&plan, &[program(10), program(20)]);
+    let job = job_of(&plan, &[program(10), program(20)], &[]);
     assert_eq!(job.program.len(), 2);
     assert!(job.tool.windows(2).all(|w| w[0].number < w[1].number));
     // The job's file is TOML: it must survive it.
@@ -322,7 +322,7 @@ fn the_flip_coupon_lies_in_the_frame_clear_of_lane_and_pins_and_far_apart() {
     assert!(coupon.bore_depth_mm + coupon.opening_depth_mm > height, "they meet");
     assert_eq!(plan.tools["probe"].kind, ToolKind::Probe);
     assert!(plan.tools["probe"].stick_out_mm >= height + p.reach_margin_mm);
-    let job = job_of(&plan, &[]);
+    let job = job_of(&plan, &[], &[]);
     assert!(job.chip_load.iter().all(|l| l.tool != plan.tools["probe"].number), "a probe has no teeth");
 }
 

@@ -53,7 +53,10 @@ pub fn first_article(e: &Evidence) -> FirstArticle {
                 .map_or_else(String::new, |p| p.material.implant_standard.clone()),
             material_lot: String::new(),
             blank: e.plans.get(n).map_or_else(String::new, |p| p.blank.name.clone()),
-            programs: e.programs.get(n).map_or_else(Vec::new, |p| p.iter().map(|p| p.file.clone()).collect()),
+            programs: e
+                .posted
+                .get(n)
+                .map_or_else(Vec::new, |p| p.programs.iter().map(|p| p.file.clone()).collect()),
             characteristics: e
                 .inspections
                 .get(n)

@@ -186,7 +186,7 @@ fn part_page(e: &Evidence, n: usize, in_patient: &[Mesh<Patient>]) -> PartPage {
         .iter()
         .map(|(along_mm, p)| figure(format!("{along_mm:.0} mm along the rim, bone to the right"), None, p))
         .collect();
-    let programs = e.programs.get(n).map_or(&[][..], Vec::as_slice);
+    let programs = e.posted.get(n).map_or(&[][..], |p| &p.programs);
     let nest = e.nests.get(n).and_then(Option::as_ref);
     let (marks, findings) = marked(implant, e.reviews.get(n).map_or(&[][..], |r| r.findings.as_slice()));
     PartPage {

@@ -42,7 +42,7 @@ pub use statement::provenance_statement;
 pub use verdict::{CaseVerdict, Number, judge_case};
 
 use crate::model::{
-    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Prices, Program, Reconstruction, Review,
+    Bone, BoneSurface, Implant, Inspection, Milled, NestFacts, Plan, Posted, Prices, Reconstruction, Review,
     Scan,
 };
 
@@ -63,7 +63,7 @@ pub struct Evidence<'a> {
     /// Reviews.
     pub reviews: &'a [Review],
     /// Programs.
-    pub programs: &'a [Vec<Program>],
+    pub posted: &'a [Posted],
     /// Nests; none for a part that needs none or that the review stopped.
     pub nests: &'a [Option<NestFacts>],
     /// Milled parts; none for a part that the review stopped.

@@ -42,6 +42,7 @@ pub mod drop;
 mod engrave;
 mod entry;
 mod error;
+mod fillets;
 mod finish;
 mod geodesic;
 mod holes;
@@ -80,6 +81,7 @@ mod proof;
 use crate::model::{FlipCoupon, Hole, Implant, Operation, Plan, Setup, SetupTask, Tool, ToolKind, Watch};
 
 pub use error::ToolpathError;
+pub use fillets::left_on_at_tabs;
 use make::{Cleared, Maker};
 pub use params::{FinishPattern, ToolpathParams, ToolpathToml};
 use scene::Scene;

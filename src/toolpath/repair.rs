@@ -161,14 +161,18 @@ fn at_a_tab(p: &P3, n: &P3, plan: &Plan, ball_mm: f64) -> bool {
 }
 
 /// Segments of the ball's centre of all finishing moves of `operations`, part frame.
-pub fn swept(plan: &Plan, scenes: &[&Scene], operations: &[Operation]) -> Swept {
+pub fn swept<'a>(plan: &Plan, operations: impl IntoIterator<Item = &'a Operation>) -> Swept {
+    Swept::new(segments(plan, operations))
+}
+
+/// The same, each with the ball's radius.
+pub fn segments<'a>(plan: &Plan, operations: impl IntoIterator<Item = &'a Operation>) -> Vec<(P3, P3, f64)> {
     let mut segments = Vec::new();
-    for op in operations.iter().filter(|o| o.name.starts_with("finish") || o.name == REST) {
-        let Some(scene) = scenes.iter().find(|s| s.setup == op.setup) else { continue };
+    for op in operations.into_iter().filter(|o| o.name.starts_with("finish") || o.name == REST) {
+        let Some(setup) = plan.setups.iter().find(|s| s.number == op.setup) else { continue };
         let Some(tool) = plan.tools.values().find(|t| t.number == op.tool) else { continue };
         let r = tool.radius_mm();
-        let part_from_work = scene.work_from_part.inverse();
-        let centre = |p: &P3| part_from_work.apply_raw([p[0], p[1], p[2] + r]);
+        let centre = |p: &P3| setup.part_from_work.apply_raw([p[0], p[1], p[2] + r]);
         let mut at: Option<P3> = None;
         for m in &op.moves {
             match m {
@@ -183,7 +187,7 @@ pub fn swept(plan: &Plan, scenes: &[&Scene], operations: &[Operation]) -> Swept 
             }
         }
     }
-    Swept::new(segments)
+    segments
 }
 
 /// Measures, adds passes, measures again.
@@ -196,7 +200,7 @@ pub fn repair(
     operations: &mut Vec<Operation>,
 ) -> Result<Residual, ToolpathError> {
     let places = samples(implant, plan, tools.rim.radius_mm());
-    let mut left = swept(plan, scenes, operations).over(&places, params.residual_mm_max, LIMIT_MM);
+    let mut left = swept(plan, &*operations).over(&places, params.residual_mm_max, LIMIT_MM);
     let count = |left: &[f64]| left.iter().filter(|&&s| s > params.residual_mm_max).count();
     let proud_before = count(&left);
     // The rim's ball first; where it cannot stand, a smaller one if the plan has it. Half the spacing at once: laying the usual
@@ -208,7 +212,7 @@ pub fn repair(
         }
         let rest = again(plan, params, scenes, (tool, passes), operations, (&places, &left));
         // What was there before is still cut: only the new passes can take more.
-        let after = swept(plan, scenes, &rest).over(&places, LIMIT_MM, LIMIT_MM);
+        let after = swept(plan, &rest).over(&places, LIMIT_MM, LIMIT_MM);
         left = left.iter().zip(after).map(|(a, b)| a.min(b)).collect();
         for op in rest {
             // After the last finishing of the setup, before its holes: the rim tool is in the spindle.
@@ -270,7 +274,7 @@ fn again(
             true => f64::NEG_INFINITY,
             false => scene.stock_hi[2] + params.rapid_gap_mm - tool.stick_out_mm,
         };
-        let finished = swept(plan, &[scene], operations);
+        let finished = swept(plan, operations.iter().filter(|o| o.setup == scene.setup));
         let part_from_work = scene.work_from_part.inverse();
         let open = |tip: P3| {
             let centre = part_from_work.apply_raw([tip[0], tip[1], tip[2] + ball]);

@@ -206,7 +206,7 @@ fn judge(scan: Scan, p: &Tables, file: &PipelineFile) -> Came {
         implants: &implants,
         plans: &plans,
         reviews: &reviews,
-        programs: &[],
+        posted: &[],
         milled: &milled,
         nests: &[],
         inspections: &inspections,

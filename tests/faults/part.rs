@@ -11,7 +11,7 @@ use osteomill::model::{
 };
 use osteomill::plan::{PlanParams, job_of, plan_part, shipped_shop};
 use osteomill::post::{PostParams, write_programs};
-use osteomill::toolpath::{ToolpathParams, make_operations};
+use osteomill::toolpath::{ToolpathParams, left_on_at_tabs, make_operations};
 
 const PEEK: &str = include_str!("../../pipelines/cranial-peek.toml");
 
@@ -87,7 +87,9 @@ fn make() -> Made {
     let programs = write_programs(&operations, &plan, "plate", true, &PostParams::of(Dialect::LinuxCnc))
         .expect("programs");
     // Through its text, like any other shop's.
-    let job = toml::to_string_pretty(&job_of(&plan, &programs)).expect("plain data");
+    let job =
+        toml::to_string_pretty(&job_of(&plan, &programs, &left_on_at_tabs(&implant, &plan, &operations)))
+            .expect("plain data");
     let job = toml::from_str(&job).expect("just written");
     let programs =
         programs.into_iter().map(|p| ProgramText { file: p.file, text: with_arcs(&p.text) }).collect();

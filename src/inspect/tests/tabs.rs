@@ -40,7 +40,12 @@ fn small_tabs_on_the_rim_are_left_out_and_listed_and_others_are_not() {
         let stated = |k: usize| {
             let turn = k as f64 * 1.5 + if k == 2 { turned } else { 0.0 };
             let [x, y, z] = at(turn, 0.0).into();
-            JobTab { centre_part_mm: [x, y, z], outward_xy: turn.sin_cos().into(), width_mm: 2.0 }
+            JobTab {
+                centre_part_mm: [x, y, z],
+                outward_xy: turn.sin_cos().into(),
+                width_mm: 2.0,
+                left_on_mm: None,
+            }
         };
         let tab = (0..4).map(stated).map(|t| JobTab { outward_xy: [t.outward_xy[1], t.outward_xy[0]], ..t });
         inspect(&part, &m, &Job { tab: tab.collect(), ..job() }, None, &peek(), &Silent).unwrap().facts
@@ -77,12 +82,27 @@ fn material_left_on_beside_a_tab_is_left_out_only_where_it_hangs_together_with_i
         };
         let mut m = milled(&part, touching_path(&part, off), line_ends(&part, |_| 0.0, 0.25));
         m.facts.tab_witnesses = tabs.iter().map(witness).collect();
-        run(&part, &m).facts
+        m
     };
-    assert_eq!(beside(0.5).verdict, Verdict::Accept, "{:?}", beside(0.5).reasons);
-    let apart = beside(2.0);
+    let judged = |from: f64| run(&part, &beside(from)).facts;
+    assert_eq!(judged(0.5).verdict, Verdict::Accept, "{:?}", judged(0.5).reasons);
+    let apart = judged(2.0);
     assert_eq!(apart.verdict, Verdict::Reject, "{:?}", apart.surface);
     assert!(apart.reasons.iter().any(|r| r.contains("most material left on")), "{:?}", apart.reasons);
+    // Where the job says how far along the rim its programs leave material on, more is not left out.
+    let m = beside(0.5);
+    let stating = |along_mm: f64| {
+        let stated = |t: &Vector3<f64>| JobTab {
+            centre_part_mm: (*t).into(),
+            outward_xy: [t.x / rim, t.y / rim],
+            width_mm: 2.0,
+            left_on_mm: Some([[-2.0, 2.0], [-1.0, along_mm], [-2.0, 2.0]]),
+        };
+        let job = Job { tab: tabs.iter().map(stated).collect(), ..job() };
+        inspect(&part, &m, &job, None, &peek(), &Silent).unwrap().facts
+    };
+    assert_eq!(stating(2.4).verdict, Verdict::Accept, "{:?}", stating(2.4).reasons);
+    assert_eq!(stating(1.8).verdict, Verdict::Reject, "{:?}", stating(1.8).surface);
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! Where the finishing passes leave material on beside the tabs: the extent of each tab's fillets, for the judge and the sheet.
+//!
+//! **Method** The facets of the body about a tab are cut into pieces of a tenth of a millimetre; each piece's middle is measured
+//! against the balls that passed it, as for the repair (`residual`).
+
+use rayon::prelude::*;
+
+use crate::model::{Implant, JobTab, Mesh, Operation, Part, Plan};
+
+use super::cutter::P3;
+use super::repair::segments;
+use super::residual::Swept;
+
+/// Counts as left on from here, mm. The judge asks from 25.4 µm on, along the normal, which is never less than the distance that is
+/// measured here.
+const LEFT_ON_MM: f64 = 0.02;
+/// Stock beyond this is not told apart, mm.
+const LIMIT_MM: f64 = 0.05;
+/// Pieces of the facets have sides no longer than this, mm.
+const PIECE_MM: f64 = 0.1;
+
+/// For each tab of the plan, in its order: what is left on lies within this of its middle, mm, as [`JobTab::left_on_mm`] says it.
+/// None for a tab beside which nothing is left on.
+pub fn left_on_at_tabs(
+    implant: &Implant,
+    plan: &Plan,
+    operations: &[Operation],
+) -> Vec<Option<[[f64; 2]; 3]>> {
+    let tabs: Vec<JobTab> = plan.tabs.iter().map(JobTab::of).collect();
+    let reach_mm: Vec<f64> = tabs.iter().map(|t| plan.lane_mm + t.width_mm).collect();
+    // The tab that a place belongs to: the nearest.
+    let tab_of = |p: P3| {
+        let far = |k: usize| far_mm(&p, &tabs[k].centre_part_mm);
+        let k = (0..tabs.len()).min_by(|&a, &b| far(a).total_cmp(&far(b)))?;
+        (far(k) <= reach_mm[k]).then_some(k)
+    };
+    let mut passes = segments(plan, operations);
+    passes.retain(|(a, b, r)| {
+        let long_mm = far_mm(a, b);
+        tabs.iter()
+            .zip(&reach_mm)
+            .any(|(t, reach)| far_mm(a, &t.centre_part_mm) <= reach + r + long_mm + LIMIT_MM)
+    });
+    let swept = Swept::new(passes);
+    let mut out: Vec<Option<[[f64; 2]; 3]>> = vec![None; tabs.len()];
+    let places: Vec<(usize, P3)> = pieces(&implant.body, &|p| tab_of(p).is_some())
+        .into_iter()
+        .filter_map(|p| Some((tab_of(p)?, p)))
+        .collect();
+    let left: Vec<f64> = places.par_iter().with_min_len(256).map(|(_, p)| swept.at(p, LIMIT_MM)).collect();
+    for ((k, p), _) in places.iter().zip(left).filter(|(_, s)| *s > LEFT_ON_MM) {
+        let d = tabs[*k].from_middle_mm(*p);
+        let held = out[*k].get_or_insert(d.map(|x| [x, x]));
+        for (range, x) in held.iter_mut().zip(d) {
+            *range = [range[0].min(x), range[1].max(x)];
+        }
+    }
+    out
+}
+
+fn far_mm(a: &P3, b: &P3) -> f64 {
+    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Middles of pieces of the facets that have a corner where it is wanted.
+fn pieces(body: &Mesh<Part>, wanted: &dyn Fn(P3) -> bool) -> Vec<P3> {
+    let mut out = Vec::new();
+    for t in 0..body.triangles.len() {
+        let c = body.corners(t).map(|c| [c.x, c.y, c.z]);
+        if !c.iter().any(|&p| wanted(p)) {
+            continue;
+        }
+        let longest = far_mm(&c[0], &c[1]).max(far_mm(&c[1], &c[2])).max(far_mm(&c[2], &c[0]));
+        let n = (longest / PIECE_MM).ceil().max(1.0) as usize;
+        // Barycentric thirds: upright pieces, and those upside down between them.
+        for i in 0..n {
+            for j in 0..n - i {
+                let mut push = |third: f64| {
+                    let (u, v) = ((i as f64 + third) / n as f64, (j as f64 + third) / n as f64);
+                    out.push(std::array::from_fn(|k| {
+                        c[0][k] + u * (c[1][k] - c[0][k]) + v * (c[2][k] - c[0][k])
+                    }));
+                };
+                push(1.0 / 3.0);
+                if i + j + 1 < n {
+                    push(2.0 / 3.0);
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plate::PEEK_FORM;
+    use super::*;
+    use crate::model::{Move, Point, Tab};
+
+    #[test]
+    fn a_ball_that_stops_before_a_tab_leaves_the_fillet_of_the_closed_form() {
+        // An upright wall at x = 0; the ball passes up and down along it and stops 2.5 mm before the tab's middle at y = 0.3
+        // and 4 mm beyond it.
+        let (mut implant, mut plan) = (PEEK_FORM.implant(0), PEEK_FORM.plan(4));
+        implant.body = Mesh::new(
+            vec![[0.0, -12.0, -2.0], [0.0, 12.0, -2.0], [0.0, 12.0, 2.0], [0.0, -12.0, 2.0]],
+            vec![[0, 1, 2], [0, 2, 3]],
+        );
+        let (x, y, middle) = (1.0, 0.0, [0.0, 0.3, 0.0]);
+        plan.tabs = vec![Tab {
+            centre: Point::new(middle),
+            outward_xy: [x, y],
+            width_mm: 2.0,
+            z_min_mm: -0.5,
+            z_max_mm: 0.5,
+        }];
+        let tool = &plan.tools["rim"];
+        let r = tool.radius_mm();
+        let work_from_part = plan.setups[0].part_from_work.inverse();
+        let tip = |p: [f64; 3]| {
+            let c = work_from_part.apply_raw(p);
+            [c[0], c[1], c[2] - r]
+        };
+        let mut moves = Vec::new();
+        for k in 0..=80 {
+            let z = -2.0 + 0.05 * f64::from(k);
+            for (from, to) in [(-12.0, 0.3 - 2.5), (0.3 + 4.0, 12.0)] {
+                moves.extend([Move::Rapid(tip([r, from, z])), Move::Cut(tip([r, to, z]))]);
+            }
+        }
+        let operation = Operation {
+            name: "finish rim first side".into(),
+            setup: plan.setups[0].number,
+            tool: tool.number,
+            spindle_rpm: 1000.0,
+            feed_mm_per_min: 100.0,
+            plunge_mm_per_min: 50.0,
+            coolant: String::new(),
+            moves,
+        };
+        let got = left_on_at_tabs(&implant, &plan, std::slice::from_ref(&operation));
+        let [out, along, up] = got[0].expect("a fillet is left");
+        // √(r² + a²) − r is left on at a beside the end.
+        let a = ((r + LEFT_ON_MM).powi(2) - r * r).sqrt();
+        for (got, want) in along.iter().zip([-2.5 + a, 4.0 - a]) {
+            assert!((got - want).abs() < PIECE_MM, "{along:?} for {want}");
+        }
+        assert_eq!(out, [0.0; 2]);
+        assert!(up[0] < -1.9 && up[1] > 1.9, "{up:?}");
+        // Where a pass goes through there is none.
+        let mut through = operation;
+        through.moves = (0..=80)
+            .flat_map(|k| {
+                let z = -2.0 + 0.05 * f64::from(k);
+                [Move::Rapid(tip([r, -12.0, z])), Move::Cut(tip([r, 12.0, z]))]
+            })
+            .collect();
+        assert_eq!(left_on_at_tabs(&implant, &plan, &[through]), [None]);
+    }
+}
