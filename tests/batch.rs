@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::time::Instant;
 
-use common::{json, osteomill, root, run, scans};
+use common::{json, osteomill, root, run};
 use osteomill::model::Silent;
 use osteomill::phantom::{Phantom, PhantomSpec};
 
@@ -15,6 +15,9 @@ fn write_phantom(folder: &Path, seed: u64, mirrored: bool) {
     let mut spec = PhantomSpec::demo();
     spec.seed = seed;
     spec.mirrored = mirrored;
+    // Coarser and with a smaller hole than the demo's: what becomes of the parts is asked elsewhere.
+    spec.voxel_mm = [0.9; 3];
+    spec.defect.as_mut().expect("the demo has a defect").area_cm2 = 6.0;
     Phantom::new(spec).unwrap().write_dicom(folder, &Silent).unwrap();
 }
 
@@ -28,16 +31,6 @@ fn a_broken_case_is_named_and_the_others_are_done() {
     std::fs::create_dir_all(&garbage).unwrap();
     std::fs::write(garbage.join("scan.dcm"), b"this is no scan").unwrap();
     std::fs::write(garbage.join("other"), [0u8; 4096]).unwrap();
-    let mut good = 2;
-    if let Some(real) = scans("cranium/dicom") {
-        let folder = input.join("a-real");
-        std::fs::create_dir_all(&folder).unwrap();
-        for file in std::fs::read_dir(real).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
-        }
-        good += 1;
-    }
     let out = dir.path().join("out");
     let mut command = osteomill();
     command.arg("batch").arg(&input).arg("--out").arg(&out);
@@ -50,7 +43,7 @@ fn a_broken_case_is_named_and_the_others_are_done() {
     eprintln!("first batch: {:?}", start.elapsed());
     assert_eq!(code, 3, "{said}");
     let summary = json(&out.join("summary.json"));
-    assert_eq!(summary["done"], good, "{summary}");
+    assert_eq!(summary["done"], 2, "{summary}");
     assert_eq!(summary["failed"], 1);
     let cases = summary["cases"].as_array().unwrap();
     let broken: Vec<_> = cases.iter().filter(|c| c["done"] == false).collect();
@@ -64,16 +57,13 @@ fn a_broken_case_is_named_and_the_others_are_done() {
     assert!(index.contains("class=\"failed\""));
     // Folder names may be patients' names: none of them is repeated.
     for text in [summary.to_string(), index, said] {
-        assert!(
-            !text.contains("phantom\"") && !text.contains("d-garbage") && !text.contains("a-real"),
-            "{text}"
-        );
+        assert!(!text.contains("phantom\"") && !text.contains("d-garbage"), "{text}");
     }
 
     let start = Instant::now();
     let (code, _) = run(&mut command);
     assert_eq!(code, 3);
-    // Three kept cases of under 2 s each, and the broken one.
+    // Two kept cases of under 2 s each, and the broken one.
     assert!(start.elapsed().as_secs_f64() < 8.0, "the second batch took {:?}", start.elapsed());
 }
 

@@ -21,15 +21,18 @@ struct Demo {
 
 fn demo(mirrored: bool) -> Demo {
     let dir = tempfile::tempdir().unwrap();
+    // The plain one may be kept, for other programs to judge.
+    let keep = std::env::var_os("OSTEOMILL_KEEP").filter(|_| !mirrored);
+    let out = keep.map_or_else(|| dir.path().into(), |k| PathBuf::from(k).join("demo"));
     let mut command = osteomill();
-    command.arg("demo").arg("--out").arg(dir.path());
+    command.arg("demo").arg("--out").arg(&out);
     if mirrored {
         command.arg("--mirrored");
     }
     let (code, output) = run(&mut command);
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Demo { case: dir.path().join("case"), _dir: dir, code, said }
+    Demo { case: out.join("case"), _dir: dir, code, said }
 }
 
 fn plain() -> &'static Demo {

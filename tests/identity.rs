@@ -206,14 +206,19 @@ fn the_search_finds_what_is_there() {
     search("nothing", b"osteomill", &words);
 }
 
+/// Coarse facets and few passes: names are looked for, not tolerances.
+const COARSE: [&str; 4] = ["--set", "implant.mesh_mm=0.5", "--set", "plan.scallop_mm=0.04"];
+
 #[test]
 fn no_seed_leaves_a_whole_run_and_metal_in_the_defect_is_not_accepted() {
     let words = forbidden();
     let dir = tempfile::tempdir().expect("a temporary folder");
     let folder = scan(dir.path());
     let case = dir.path().join("case");
-    let (code, said) =
-        quiet(&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"], &words);
+    let (code, said) = quiet(
+        &[&["run", path(&folder), "--pipeline", PEEK, "--out", path(&case), "--json"][..], &COARSE].concat(),
+        &words,
+    );
     // Readable and unfit, or refused further down: never accepted.
     assert!(code == 5 || code == 2, "exit {code}: {said}");
     let count = search_below(&case, &words);

@@ -15,6 +15,8 @@ use nalgebra::Vector3;
 use crate::model::{Frame, Mesh};
 
 const LEAF: usize = 4;
+/// A walk keeps one node a level: halving 2³² triangles takes 32 levels, and one more.
+const DEEPEST: usize = 40;
 
 #[derive(Clone, Debug)]
 struct Node {
@@ -56,6 +58,8 @@ pub struct Bvh<F: Frame> {
     mesh: Mesh<F>,
     nodes: Vec<Node>,
     order: Vec<u32>,
+    /// Corners in that order, so that a leaf's lie side by side.
+    corners: Vec<[Vector3<f64>; 3]>,
     vertex_normals: Vec<[f64; 3]>,
     /// Pseudo-normals of the edges opposite to corner 2, 0, 1 (edges 01, 12, 20) of each triangle.
     edge_normals: Vec<[[f64; 3]; 3]>,
@@ -80,7 +84,8 @@ impl<F: Frame> Bvh<F> {
             split(&boxes, &mut order, 0, n, &mut nodes);
         }
         let (vertex_normals, edge_normals) = pseudo_normals(mesh);
-        Self { mesh: mesh.clone(), nodes, order, vertex_normals, edge_normals }
+        let corners = order.iter().map(|&t| mesh.corners(t as usize)).collect();
+        Self { mesh: mesh.clone(), nodes, order, corners, vertex_normals, edge_normals }
     }
 
     /// The mesh the tree was built from.
@@ -96,16 +101,17 @@ impl<F: Frame> Bvh<F> {
         if self.nodes.is_empty() {
             return None;
         }
-        let mut stack: Vec<(f64, u32)> = Vec::with_capacity(64);
-        stack.push((box_distance2(&self.nodes[0], &p_mm), 0));
+        let mut stack = Stack::default();
+        stack.push(box_distance2(&self.nodes[0], &p_mm), 0, best2);
         while let Some((d2, at)) = stack.pop() {
             if d2 > best2 {
                 continue;
             }
             let node = &self.nodes[at as usize];
             if node.count > 0 {
-                for &t in &self.order[node.first as usize..(node.first + node.count) as usize] {
-                    let (q, weights) = nearest_on_triangle(&p, &self.mesh.corners(t as usize));
+                let range = node.first as usize..(node.first + node.count) as usize;
+                for (&t, corners) in self.order[range.clone()].iter().zip(&self.corners[range]) {
+                    let (q, weights) = nearest_on_triangle(&p, corners);
                     let d2 = (q - p).norm_squared();
                     let closer =
                         d2 < best2 || (d2 <= best2 && best.is_none_or(|b| (t as usize) < b.triangle));
@@ -127,15 +133,43 @@ impl<F: Frame> Bvh<F> {
                 );
                 // The nearer child is popped first.
                 if dl <= dr {
-                    stack.push((dr, r));
-                    stack.push((dl, l));
+                    stack.push(dr, r, best2);
+                    stack.push(dl, l, best2);
                 } else {
-                    stack.push((dl, l));
-                    stack.push((dr, r));
+                    stack.push(dl, l, best2);
+                    stack.push(dr, r, best2);
                 }
             }
         }
         best
+    }
+
+    /// True where some place of the mesh lies within `reach_mm` of `p_mm`: sooner known than the nearest.
+    pub fn any_within(&self, p_mm: [f64; 3], reach_mm: f64) -> bool {
+        let p = Vector3::from(p_mm);
+        let reach2 = reach_mm * reach_mm;
+        if self.nodes.is_empty() {
+            return false;
+        }
+        let mut stack = Stack::default();
+        stack.push(box_distance2(&self.nodes[0], &p_mm), 0, reach2);
+        while let Some((_, at)) = stack.pop() {
+            let node = &self.nodes[at as usize];
+            if node.count > 0 {
+                let range = node.first as usize..(node.first + node.count) as usize;
+                if self.corners[range]
+                    .iter()
+                    .any(|c| (nearest_on_triangle(&p, c).0 - p).norm_squared() <= reach2)
+                {
+                    return true;
+                }
+                continue;
+            }
+            for child in [node.first, at + 1] {
+                stack.push(box_distance2(&self.nodes[child as usize], &p_mm), child, reach2);
+            }
+        }
+        false
     }
 
     /// Signed distance, mm, negative inside; `None` beyond `reach_mm`. Only for a closed mesh.
@@ -202,8 +236,8 @@ impl<F: Frame> Bvh<F> {
                 stack.push(at + 1);
                 continue;
             }
-            for &t in &self.order[node.first as usize..(node.first + node.count) as usize] {
-                let [a, b, c] = self.mesh.corners(t as usize);
+            let range = node.first as usize..(node.first + node.count) as usize;
+            for (&t, [a, b, c]) in self.order[range.clone()].iter().zip(&self.corners[range]) {
                 // Möller and Trumbore, J. Graphics Tools 2(1), 1997.
                 let (e1, e2) = (b - a, c - a);
                 let h = dv.cross(&e2);
@@ -221,6 +255,33 @@ impl<F: Frame> Bvh<F> {
                 }
             }
         }
+    }
+}
+
+/// Nodes yet to be looked at, each with its squared distance.
+struct Stack {
+    nodes: [(f64, u32); DEEPEST],
+    len: usize,
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self { nodes: [(0.0, 0); DEEPEST], len: 0 }
+    }
+}
+
+impl Stack {
+    /// Unless it is farther than `most2`.
+    fn push(&mut self, d2: f64, node: u32, most2: f64) {
+        if d2 <= most2 {
+            self.nodes[self.len] = (d2, node);
+            self.len += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<(f64, u32)> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.nodes[self.len])
     }
 }
 
@@ -386,6 +447,11 @@ mod tests {
             assert!((got - expected).abs() < 1e-12, "{p:?}: {got} {expected}");
         }
         assert!(tree.nearest([0.5, 0.5, 4.0], 2.0).is_none());
+        for _ in 0..2000 {
+            let p: [f64; 3] = std::array::from_fn(|_| r.within(-1.0, 2.0));
+            let reach_mm = r.within(0.0, 1.0);
+            assert_eq!(tree.any_within(p, reach_mm), tree.nearest(p, reach_mm).is_some());
+        }
     }
 
     #[test]

@@ -52,15 +52,14 @@ pub fn sights<F: Frame>(mesh: &Mesh<F>, count: usize) -> Sights {
     let across = 2.0 * radius_mm;
     let cell_mm = (EDGES * median_edge_mm(mesh)).clamp(across / SIDE[1], across / SIDE[0]);
     let places = places(mesh, cell_mm);
-    let vertices = mesh.vertices.iter().map(|v| Vector3::from(*v).cast()).collect();
-    let map = Map { vertices, places: &places, middle: (lo + hi) * 0.5, radius_mm, cell_mm };
+    let map = Map::new(mesh, &places, (lo + hi) * 0.5, radius_mm, cell_mm);
     let axes = half_sphere(count.saturating_sub(1));
     // Few long pieces, so that few sets of places are kept.
     let pieces: Vec<(Vec<Sight>, Vec<bool>)> = axes
         .par_chunks(axes.len().div_ceil(32).max(1))
         .map(|axes| {
-            let mut seen = vec![false; places.len()];
-            let each = axes.iter().map(|&axis| map.look(axis, &mut seen)).collect();
+            let (mut glass, mut seen) = (map.glass(), vec![false; places.len()]);
+            let each = axes.iter().map(|&axis| map.look(axis, &mut glass, &mut seen)).collect();
             (each, seen)
         })
         .collect();
@@ -70,7 +69,8 @@ pub fn sights<F: Frame>(mesh: &Mesh<F>, count: usize) -> Sights {
         each.extend(sights);
         seen.iter_mut().zip(by_these).for_each(|(a, b)| *a |= b);
     }
-    let hidden_mm2 = places.iter().zip(&seen).filter(|(_, s)| !**s).fold(0.0, |sum, (p, _)| sum + p.area_mm2);
+    let hidden_mm2 =
+        map.places.iter().zip(&seen).filter(|(_, s)| !**s).fold(0.0, |sum, (p, _)| sum + p.area_mm2);
     Sights { each, hidden_mm2 }
 }
 
@@ -108,53 +108,120 @@ fn places<F: Frame>(mesh: &Mesh<F>, cell_mm: f64) -> Vec<Place> {
     out
 }
 
-struct Map<'a> {
-    vertices: Vec<Vector3<f32>>,
-    places: &'a [Place],
-    middle: Vector3<f64>,
-    radius_mm: f64,
-    cell_mm: f64,
+/// Coordinates kept apart, so that four places are looked at in one instruction.
+#[derive(Default)]
+struct Points {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    z: Vec<f32>,
 }
 
-impl Map<'_> {
-    fn look(&self, axis: Vector3<f64>, seen: &mut [bool]) -> Sight {
+impl Points {
+    fn push(&mut self, p: Vector3<f32>) {
+        self.x.push(p.x);
+        self.y.push(p.y);
+        self.z.push(p.z);
+    }
+
+    /// Each one's part along `d`.
+    fn along<'a>(&'a self, d: &'a Vector3<f32>) -> impl Iterator<Item = f32> + 'a {
+        let xy = self.x.iter().zip(&self.y).zip(&self.z);
+        xy.map(|((x, y), z)| x * d.x + y * d.y + z * d.z)
+    }
+}
+
+struct Map<'a> {
+    /// Vertices, then the inner places, then the others; from the middle.
+    at: Points,
+    vertices: usize,
+    inner: usize,
+    /// Of the places, in that order.
+    normals: Points,
+    places: Vec<&'a Place>,
+    radius_mm: f64,
+    cell_mm: f64,
+    side: usize,
+}
+
+/// What one thread looks with, from one direction to the next.
+struct Glass {
+    height: Vec<f32>,
+    cell: Vec<u32>,
+    /// Foremost of either side.
+    front_back: Vec<[f32; 2]>,
+}
+
+impl<'a> Map<'a> {
+    fn new<F: Frame>(
+        mesh: &Mesh<F>,
+        places: &'a [Place],
+        middle: Vector3<f64>,
+        radius_mm: f64,
+        cell_mm: f64,
+    ) -> Self {
+        let middle: Vector3<f32> = middle.cast();
+        let (inner, whole): (Vec<&Place>, Vec<&Place>) = places.iter().partition(|p| p.inner);
+        let (mut at, mut normals) = (Points::default(), Points::default());
+        for v in &mesh.vertices {
+            at.push(Vector3::from(*v).cast() - middle);
+        }
+        let inner_count = inner.len();
+        let places: Vec<&Place> = inner.into_iter().chain(whole).collect();
+        for p in &places {
+            at.push(p.at - middle);
+            normals.push(p.normal);
+        }
+        let side = (2.0 * radius_mm / cell_mm).ceil() as usize + 2;
+        Self {
+            at,
+            vertices: mesh.vertices.len(),
+            inner: inner_count,
+            normals,
+            places,
+            radius_mm,
+            cell_mm,
+            side,
+        }
+    }
+
+    fn glass(&self) -> Glass {
+        let n = self.at.x.len();
+        Glass { height: vec![0.0; n], cell: vec![0; n], front_back: vec![[0.0; 2]; self.side * self.side] }
+    }
+
+    fn look(&self, axis: Vector3<f64>, glass: &mut Glass, seen: &mut [bool]) -> Sight {
         let aside = if axis.x.abs() < 0.7 { Vector3::x() } else { Vector3::y() };
         let across = axis.cross(&aside).normalize();
         let (v, u, axis_f): (Vector3<f32>, Vector3<f32>, Vector3<f32>) =
             (axis.cross(&across).cast(), across.cast(), axis.cast());
-        let side = (2.0 * self.radius_mm / self.cell_mm).ceil() as usize + 2;
         let per_mm = (1.0 / self.cell_mm) as f32;
-        let (middle, radius): (Vector3<f32>, f32) = (self.middle.cast(), self.radius_mm as f32);
-        let cell = |p: &Vector3<f32>| {
-            let q = p - middle;
-            // Half a cell of rim, so that rounding at the border stays inside.
-            let at = |d: &Vector3<f32>| ((q.dot(d) + radius) * per_mm + 0.5) as usize;
-            (at(&v) * side + at(&u), q.dot(&axis_f))
-        };
-        let mut front = vec![f32::NEG_INFINITY; side * side];
-        let mut back = vec![f32::INFINITY; side * side];
-        let mut enter = |(at, h): (usize, f32)| {
-            front[at] = front[at].max(h);
-            back[at] = back[at].min(h);
-            h
-        };
-        let (mut lo, mut hi) = (f32::INFINITY, f32::NEG_INFINITY);
-        for p in &self.vertices {
-            let h = enter(cell(p));
-            (lo, hi) = (lo.min(h), hi.max(h));
+        let (radius, side) = (self.radius_mm as f32, self.side as i32);
+        // Half a cell of rim, so that rounding at the border stays inside.
+        let at = |q: f32| ((q + radius) * per_mm + 0.5) as i32;
+        for (cell, (v, u)) in glass.cell.iter_mut().zip(self.at.along(&v).zip(self.at.along(&u))) {
+            *cell = (at(v) * side + at(u)) as u32;
         }
-        for p in self.places.iter().filter(|p| p.inner) {
-            enter(cell(&p.at));
+        glass.height.iter_mut().zip(self.at.along(&axis_f)).for_each(|(h, along)| *h = along);
+        glass.front_back.fill([f32::NEG_INFINITY, f32::INFINITY]);
+        let entered = self.vertices + self.inner;
+        for (&at, &h) in glass.cell[..entered].iter().zip(&glass.height) {
+            let [front, back] = &mut glass.front_back[at as usize];
+            *front = if h > *front { h } else { *front };
+            *back = if h < *back { h } else { *back };
         }
+        let (lo, hi) = glass.height[..self.vertices]
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &h| (lo.min(h), hi.max(h)));
         let cell_mm = self.cell_mm as f32;
         let mut unseen_mm2 = 0.0;
-        for (p, seen) in self.places.iter().zip(seen) {
-            let up = p.normal.dot(&axis_f);
-            let (at, h) = cell(&p.at);
-            let deep = if up > 0.0 { front[at] - h } else { h - back[at] };
-            // Within a cell, corner to corner, the place's own plane rises by this.
-            let slope = (1.0 - up * up).max(0.0).sqrt() / up.abs().max(ON_EDGE);
-            if up.abs() < ON_EDGE || deep <= cell_mm * (std::f32::consts::SQRT_2 * slope + 0.5) {
+        let places = glass.cell[self.vertices..].iter().zip(&glass.height[self.vertices..]);
+        let places = places.zip(self.normals.along(&axis_f)).zip(self.places.iter().zip(seen));
+        for (((&at, h), up), (p, seen)) in places {
+            let [front, back] = glass.front_back[at as usize];
+            let deep = if up > 0.0 { front - h } else { h - back };
+            // Within a cell, corner to corner, the place's own plane rises by its slope, √(1 − up²)/up.
+            let rise = (deep / cell_mm - 0.5) * std::f32::consts::FRAC_1_SQRT_2 * up;
+            if up.abs() < ON_EDGE || deep <= 0.5 * cell_mm || rise * rise <= 1.0 - up * up {
                 *seen = true;
             } else {
                 unseen_mm2 += p.area_mm2;

@@ -4,6 +4,8 @@
 //! edge's leading half that meets stock, the disc not having cut at its new place yet. Its pixels lie elsewhere than
 //! those the moves were made on, and it shares no code with them.
 
+use std::sync::LazyLock;
+
 use crate::model::*;
 
 use super::make::Maker;
@@ -64,16 +66,16 @@ impl Sampler {
     }
 
     fn disc(&self, p: [f64; 3], r: f64) -> Vec<usize> {
-        let k = (r / PIXEL_MM).ceil() as i64 + 1;
         let (i, j) = ((p[0] - self.origin[0]) / PIXEL_MM, (p[1] - self.origin[1]) / PIXEL_MM);
+        let r = r / PIXEL_MM;
         let mut out = Vec::new();
-        for b in -k..=k {
-            for a in -k..=k {
-                let (x, y) = (i.round() as i64 + a, j.round() as i64 + b);
-                let far = (x as f64 - i).hypot(y as f64 - j) * PIXEL_MM;
-                if far <= r && x >= 0 && y >= 0 && x < self.n[0] as i64 && y < self.n[1] as i64 {
-                    out.push(y as usize * self.n[0] + x as usize);
-                }
+        for y in
+            (j - r).ceil().max(0.0) as usize..((j + r).floor().max(-1.0) + 1.0).min(self.n[1] as f64) as usize
+        {
+            let half = (r * r - (y as f64 - j).powi(2)).max(0.0).sqrt();
+            let (from, to) = ((i - half).ceil().max(0.0) as usize, (i + half).floor());
+            if to >= 0.0 {
+                out.extend((from..(to as usize + 1).min(self.n[0])).map(|x| y * self.n[0] + x));
             }
         }
         out
@@ -81,14 +83,12 @@ impl Sampler {
 
     /// Degrees of the edge's leading half in stock.
     fn engaged(&self, p: [f64; 3], towards: [f64; 2], r: f64) -> f64 {
-        let mut half = 0;
-        for k in 0..720 {
-            let (s, c) = (f64::from(k) * 0.5).to_radians().sin_cos();
-            let leads = c * towards[0] + s * towards[1] > 1e-9;
-            let met = self.at(p[0] + r * c, p[1] + r * s).is_none_or(|at| self.stands(at, p[2]));
-            half += u32::from(leads && met);
-        }
-        0.5 * f64::from(half)
+        static EDGE: LazyLock<Vec<(f64, f64)>> =
+            LazyLock::new(|| (0..720).map(|k| (f64::from(k) * 0.5).to_radians().sin_cos()).collect());
+        let leads = |c: f64, s: f64| c * towards[0] + s * towards[1] > 1e-9;
+        let meets =
+            |c: f64, s: f64| self.at(p[0] + r * c, p[1] + r * s).is_none_or(|at| self.stands(at, p[2]));
+        0.5 * EDGE.iter().filter(|(s, c)| leads(*c, *s) && meets(*c, *s)).count() as f64
     }
 
     /// Runs moves. Entries (moves that go down while they go on, and the level turn or stroke after them at the same

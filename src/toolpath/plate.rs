@@ -367,9 +367,7 @@ fn finishes_within_sixteen_micrometres(pattern: FinishPattern) {
         );
     }
     assert!(total < 250_000, "{total} moves");
-    let scenes: Vec<Scene> = plan.setups.iter().map(|s| Scene::new(&implant, &plan, s).unwrap()).collect();
     let places = repair::samples(&implant, &plan, 1.5);
-    let scenes: Vec<&Scene> = scenes.iter().collect();
     let swept = repair::swept(&plan, &operations);
     // Every segment in reach of every third sample, in full.
     let places: Vec<_> = places.into_iter().step_by(3).collect();

@@ -114,11 +114,17 @@ fn carving_ball(
     }
     let mut best = (f64::NEG_INFINITY, normal);
     for (half_deg, step_deg) in [(80.0, 10.0), (9.0, 3.0), (2.0, 1.0f64)] {
+        // No more room than all of it.
+        if best.0 >= radius_mm {
+            break;
+        }
         for direction in cone(best.1, f64::to_radians(half_deg), step_deg.to_radians()) {
-            if direction.z > 0.05 {
+            let centre = place + direction * radius_mm;
+            // What has no more room than the best is soon told.
+            if direction.z > 0.05 || (best.0 > 0.0 && tree.any_within(centre.into(), best.0)) {
                 continue;
             }
-            let room = room_mm(tree, place, place + direction * radius_mm, radius_mm);
+            let room = room_mm(tree, place, centre, radius_mm);
             if room > best.0 {
                 best = (room, direction);
             }

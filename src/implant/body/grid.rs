@@ -81,21 +81,21 @@ impl Cubic {
         let [x, y, z] = &self.axes;
         let (mut value, mut gradient) = (0.0, Vector3::zeros());
         for k in 0..4 {
-            let (mut v_k, mut dx_k, mut dy_k) = (0.0, 0.0, 0.0);
+            // Value, and slope along x.
+            let (mut v_k, mut dy_k) = ([0.0; 2], 0.0);
             for j in 0..4 {
-                let row = z.at[k] + y.at[j];
-                let (mut v_j, mut dx_j) = (0.0, 0.0);
+                let row = self.row(field, z.at[k] + y.at[j]);
+                let mut v_j = [0.0; 2];
                 for i in 0..4 {
-                    let v = f64::from(field[row + x.at[i]]);
-                    v_j += x.value[i] * v;
-                    dx_j += x.slope[i] * v;
+                    v_j[0] += x.value[i] * row[i];
+                    v_j[1] += x.slope[i] * row[i];
                 }
-                v_k += y.value[j] * v_j;
-                dx_k += y.value[j] * dx_j;
-                dy_k += y.slope[j] * v_j;
+                v_k[0] += y.value[j] * v_j[0];
+                v_k[1] += y.value[j] * v_j[1];
+                dy_k += y.slope[j] * v_j[0];
             }
-            value += z.value[k] * v_k;
-            gradient += Vector3::new(z.value[k] * dx_k, z.value[k] * dy_k, z.slope[k] * v_k);
+            value += z.value[k] * v_k[0];
+            gradient += Vector3::new(z.value[k] * v_k[1], z.value[k] * dy_k, z.slope[k] * v_k[0]);
         }
         (value, gradient / self.step_mm)
     }
@@ -103,9 +103,23 @@ impl Cubic {
     /// Value alone.
     pub fn value(&self, field: &[f32]) -> f64 {
         let [x, y, z] = &self.axes;
-        let along_x = |row: usize| (0..4).fold(0.0, |v, i| v + x.value[i] * f64::from(field[row + x.at[i]]));
+        let along_x = |start: usize| {
+            let row = self.row(field, start);
+            (0..4).fold(0.0, |v, i| v + x.value[i] * row[i])
+        };
         let along_y = |layer: usize| (0..4).fold(0.0, |v, j| v + y.value[j] * along_x(layer + y.at[j]));
         (0..4).fold(0.0, |v, k| v + z.value[k] * along_y(z.at[k]))
+    }
+
+    /// The four samples of a row along x.
+    fn row(&self, field: &[f32], start: usize) -> [f64; 4] {
+        let at = &self.axes[0].at;
+        // But at the border they lie side by side.
+        let samples: [f32; 4] = match at[3] == at[0] + 3 {
+            true => *field[start + at[0]..].first_chunk().expect("four samples of the grid"),
+            false => at.map(|i| field[start + i]),
+        };
+        samples.map(f64::from)
     }
 }
 
