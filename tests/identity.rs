@@ -207,7 +207,7 @@ fn the_search_finds_what_is_there() {
 }
 
 /// Coarse facets and few passes: names are looked for, not tolerances.
-const COARSE: [&str; 4] = ["--set", "implant.mesh_mm=0.5", "--set", "plan.scallop_mm=0.04"];
+const COARSE: [&str; 4] = ["--set", "implant.mesh_mm=0.5", "--set", "plan.scallop_mm=0.02"];
 
 #[test]
 fn no_seed_leaves_a_whole_run_and_metal_in_the_defect_is_not_accepted() {

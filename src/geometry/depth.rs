@@ -108,6 +108,12 @@ fn places<F: Frame>(mesh: &Mesh<F>, cell_mm: f64) -> Vec<Place> {
     out
 }
 
+/// Added to a number below it and taken off again, it leaves the nearest whole one, and added to a whole one, its bits: four at once
+/// where a cast is one by one.
+const WHOLE: f32 = 8_388_608.0;
+/// Places looked at together.
+const BLOCK: usize = 512;
+
 /// Coordinates kept apart, so that four places are looked at in one instruction.
 #[derive(Default)]
 struct Points {
@@ -123,10 +129,13 @@ impl Points {
         self.z.push(p.z);
     }
 
-    /// Each one's part along `d`.
-    fn along<'a>(&'a self, d: &'a Vector3<f32>) -> impl Iterator<Item = f32> + 'a {
-        let xy = self.x.iter().zip(&self.y).zip(&self.z);
-        xy.map(|((x, y), z)| x * d.x + y * d.y + z * d.z)
+    /// What `of` makes of each of those from `start` on, as many as `out` holds.
+    fn each<T>(&self, start: usize, out: &mut [T], of: impl Fn(Vector3<f32>) -> T) {
+        let end = start + out.len();
+        let xyz = self.x[start..end].iter().zip(&self.y[start..end]).zip(&self.z[start..end]);
+        for (out, ((&x, &y), &z)) in out.iter_mut().zip(xyz) {
+            *out = of(Vector3::new(x, y, z));
+        }
     }
 }
 
@@ -147,7 +156,7 @@ struct Map<'a> {
 struct Glass {
     height: Vec<f32>,
     cell: Vec<u32>,
-    /// Foremost of either side.
+    /// Foremost of either side, one beside the other.
     front_back: Vec<[f32; 2]>,
 }
 
@@ -195,35 +204,46 @@ impl<'a> Map<'a> {
         let (v, u, axis_f): (Vector3<f32>, Vector3<f32>, Vector3<f32>) =
             (axis.cross(&across).cast(), across.cast(), axis.cast());
         let per_mm = (1.0 / self.cell_mm) as f32;
-        let (radius, side) = (self.radius_mm as f32, self.side as i32);
-        // Half a cell of rim, so that rounding at the border stays inside.
-        let at = |q: f32| ((q + radius) * per_mm + 0.5) as i32;
-        for (cell, (v, u)) in glass.cell.iter_mut().zip(self.at.along(&v).zip(self.at.along(&u))) {
-            *cell = (at(v) * side + at(u)) as u32;
-        }
-        glass.height.iter_mut().zip(self.at.along(&axis_f)).for_each(|(h, along)| *h = along);
-        glass.front_back.fill([f32::NEG_INFINITY, f32::INFINITY]);
+        let (radius, side) = (self.radius_mm as f32, self.side as f32);
+        let Glass { height, cell, front_back } = glass;
+        let nearest = |along: f32| (along + radius) * per_mm + WHOLE - WHOLE;
+        let number = |q: Vector3<f32>| nearest(q.dot(&v)) * side + nearest(q.dot(&u));
+        self.at.each(0, cell, |q| (number(q) + WHOLE).to_bits() - WHOLE.to_bits());
+        self.at.each(0, height, |q| q.dot(&axis_f));
+        front_back.fill([f32::NEG_INFINITY, f32::INFINITY]);
         let entered = self.vertices + self.inner;
-        for (&at, &h) in glass.cell[..entered].iter().zip(&glass.height) {
-            let [front, back] = &mut glass.front_back[at as usize];
+        for (&at, &h) in cell[..entered].iter().zip(&*height) {
+            let [front, back] = &mut front_back[at as usize];
             *front = if h > *front { h } else { *front };
             *back = if h < *back { h } else { *back };
         }
-        let (lo, hi) = glass.height[..self.vertices]
+        let (lo, hi) = height[..self.vertices]
             .iter()
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &h| (lo.min(h), hi.max(h)));
-        let cell_mm = self.cell_mm as f32;
+        let (cell, height) = (&cell[self.vertices..], &height[self.vertices..]);
+        let per_cell = 1.0 / self.cell_mm as f32;
         let mut unseen_mm2 = 0.0;
-        let places = glass.cell[self.vertices..].iter().zip(&glass.height[self.vertices..]);
-        let places = places.zip(self.normals.along(&axis_f)).zip(self.places.iter().zip(seen));
-        for (((&at, h), up), (p, seen)) in places {
-            let [front, back] = glass.front_back[at as usize];
-            let deep = if up > 0.0 { front - h } else { h - back };
-            // Within a cell, corner to corner, the place's own plane rises by its slope, √(1 − up²)/up.
-            let rise = (deep / cell_mm - 0.5) * std::f32::consts::FRAC_1_SQRT_2 * up;
-            if up.abs() < ON_EDGE || deep <= 0.5 * cell_mm || rise * rise <= 1.0 - up * up {
-                *seen = true;
-            } else {
+        let (mut up, mut deep, mut hidden) = ([0f32; BLOCK], [0f32; BLOCK], [false; BLOCK]);
+        for start in (0..self.places.len()).step_by(BLOCK) {
+            let n = BLOCK.min(self.places.len() - start);
+            let (up, deep, hidden) = (&mut up[..n], &mut deep[..n], &mut hidden[..n]);
+            self.normals.each(start, up, |n| n.dot(&axis_f));
+            let places = cell[start..start + n].iter().zip(&height[start..start + n]);
+            for ((deep, up), (&at, h)) in deep.iter_mut().zip(&*up).zip(places) {
+                let [front, back] = front_back[at as usize];
+                *deep = if *up > 0.0 { front - h } else { h - back };
+            }
+            for (hidden, (up, deep)) in hidden.iter_mut().zip(up.iter().zip(&*deep)) {
+                // Within a cell, corner to corner, the place's own plane rises by its slope, √(1 − up²)/up.
+                let over = deep * per_cell - 0.5;
+                let rise = over * std::f32::consts::FRAC_1_SQRT_2 * up;
+                let seen = (up.abs() < ON_EDGE) | (over <= 0.0) | (rise * rise <= 1.0 - up * up);
+                *hidden = !seen;
+            }
+            for (seen, hidden) in seen[start..start + n].iter_mut().zip(&*hidden) {
+                *seen |= !hidden;
+            }
+            for (p, _) in self.places[start..start + n].iter().zip(&*hidden).filter(|(_, h)| **h) {
                 unseen_mm2 += p.area_mm2;
             }
         }
