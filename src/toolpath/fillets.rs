@@ -1,9 +1,7 @@
 //! Where the finishing passes leave material on beside the tabs: the extent of each tab's fillets, for the judge and the sheet.
 //!
-//! **Method** The facets of the body about a tab are cut into pieces of a tenth of a millimetre; each piece's middle is measured
+//! **Method** The facets of the body about a tab are cut into pieces of a fifth of a millimetre; each piece's middle is measured
 //! against the balls that passed it, as for the repair (`residual`).
-
-use rayon::prelude::*;
 
 use crate::model::{Implant, JobTab, Mesh, Operation, Part, Plan};
 
@@ -16,8 +14,11 @@ use super::residual::Swept;
 const LEFT_ON_MM: f64 = 0.02;
 /// Stock beyond this is not told apart, mm.
 const LIMIT_MM: f64 = 0.05;
-/// Pieces of the facets have sides no longer than this, mm.
-const PIECE_MM: f64 = 0.1;
+/// Pieces of the facets have sides no longer than this, mm: any place lies within 0.12 of a piece's middle, and the judge allows 0.3.
+const PIECE_MM: f64 = 0.2;
+/// A fillet ends no farther beside the tab than the ball's diameter and this, mm, and no farther inwards than its radius and this: where
+/// the rim is hollow it is longer than the radius, on a real plate by 0.7.
+const FILLET_MM: f64 = 2.0;
 
 /// For each tab of the plan, in its order: what is left on lies within this of its middle, mm, as [`JobTab::left_on_mm`] says it.
 /// None for a tab beside which nothing is left on.
@@ -27,14 +28,16 @@ pub fn left_on_at_tabs(
     operations: &[Operation],
 ) -> Vec<Option<[[f64; 2]; 3]>> {
     let tabs: Vec<JobTab> = plan.tabs.iter().map(JobTab::of).collect();
-    let reach_mm: Vec<f64> = tabs.iter().map(|t| plan.lane_mm + t.width_mm).collect();
-    // The tab that a place belongs to: the nearest.
+    let mut passes = segments(plan, operations);
+    let ball_mm = passes.iter().map(|p| p.2).fold(0.0, f64::max);
+    let reach_mm: Vec<f64> = tabs.iter().map(|t| 0.5 * t.width_mm + 2.0 * ball_mm + FILLET_MM).collect();
+    // The tab that a place belongs to: the nearest. The faces, far inside the rim, belong to none.
     let tab_of = |p: P3| {
         let far = |k: usize| far_mm(&p, &tabs[k].centre_part_mm);
         let k = (0..tabs.len()).min_by(|&a, &b| far(a).total_cmp(&far(b)))?;
-        (far(k) <= reach_mm[k]).then_some(k)
+        let out_mm = tabs[k].from_middle_mm(p)[0];
+        (far(k) <= reach_mm[k] && out_mm >= -ball_mm - FILLET_MM).then_some(k)
     };
-    let mut passes = segments(plan, operations);
     passes.retain(|(a, b, r)| {
         let long_mm = far_mm(a, b);
         tabs.iter()
@@ -43,14 +46,16 @@ pub fn left_on_at_tabs(
     });
     let swept = Swept::new(passes);
     let mut out: Vec<Option<[[f64; 2]; 3]>> = vec![None; tabs.len()];
-    let places: Vec<(usize, P3)> = pieces(&implant.body, &|p| tab_of(p).is_some())
-        .into_iter()
-        .filter_map(|p| Some((tab_of(p)?, p)))
-        .collect();
-    let left: Vec<f64> = places.par_iter().with_min_len(256).map(|(_, p)| swept.at(p, LIMIT_MM)).collect();
-    for ((k, p), _) in places.iter().zip(left).filter(|(_, s)| *s > LEFT_ON_MM) {
-        let d = tabs[*k].from_middle_mm(*p);
-        let held = out[*k].get_or_insert(d.map(|x| [x, x]));
+    let near = |p: P3, mm: f64| {
+        tabs.iter().zip(&reach_mm).any(|(t, reach)| far_mm(&p, &t.centre_part_mm) <= reach + mm)
+    };
+    let mut places = pieces(&implant.body, &near);
+    places.retain(|(p, _)| tab_of(*p).is_some());
+    let left = swept.over(&places, LEFT_ON_MM, LIMIT_MM);
+    for ((p, _), _) in places.iter().zip(left).filter(|(_, s)| *s > LEFT_ON_MM) {
+        let Some(k) = tab_of(*p) else { continue };
+        let d = tabs[k].from_middle_mm(*p);
+        let held = out[k].get_or_insert(d.map(|x| [x, x]));
         for (range, x) in held.iter_mut().zip(d) {
             *range = [range[0].min(x), range[1].max(x)];
         }
@@ -62,24 +67,24 @@ fn far_mm(a: &P3, b: &P3) -> f64 {
     (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Middles of pieces of the facets that have a corner where it is wanted.
-fn pieces(body: &Mesh<Part>, wanted: &dyn Fn(P3) -> bool) -> Vec<P3> {
+/// Middles of pieces of the facets that may have one where it is wanted, by a corner and how far from it, each with the facet's normal.
+fn pieces(body: &Mesh<Part>, wanted: &dyn Fn(P3, f64) -> bool) -> Vec<(P3, P3)> {
     let mut out = Vec::new();
     for t in 0..body.triangles.len() {
         let c = body.corners(t).map(|c| [c.x, c.y, c.z]);
-        if !c.iter().any(|&p| wanted(p)) {
+        let longest = far_mm(&c[0], &c[1]).max(far_mm(&c[1], &c[2])).max(far_mm(&c[2], &c[0]));
+        if !wanted(c[0], longest) {
             continue;
         }
-        let longest = far_mm(&c[0], &c[1]).max(far_mm(&c[1], &c[2])).max(far_mm(&c[2], &c[0]));
+        let normal = body.normal(t).into();
         let n = (longest / PIECE_MM).ceil().max(1.0) as usize;
         // Barycentric thirds: upright pieces, and those upside down between them.
         for i in 0..n {
             for j in 0..n - i {
                 let mut push = |third: f64| {
                     let (u, v) = ((i as f64 + third) / n as f64, (j as f64 + third) / n as f64);
-                    out.push(std::array::from_fn(|k| {
-                        c[0][k] + u * (c[1][k] - c[0][k]) + v * (c[2][k] - c[0][k])
-                    }));
+                    let at = |k: usize| c[0][k] + u * (c[1][k] - c[0][k]) + v * (c[2][k] - c[0][k]);
+                    out.push((std::array::from_fn(at), normal));
                 };
                 push(1.0 / 3.0);
                 if i + j + 1 < n {
