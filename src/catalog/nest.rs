@@ -141,7 +141,7 @@ pub struct NestStage(pub Nesting);
 
 impl Work for NestStage {
     const ID: &'static str = "nest";
-    const REVISION: u32 = 5;
+    const REVISION: u32 = 6;
     const NEEDS: &'static [&'static str] = &["scan", "implant", "plan", "review"];
     type Out = Vec<Option<NestFacts>>;
     fn parameters(&self) -> Value {
@@ -165,7 +165,7 @@ pub struct GivenNestStage {
 
 impl Work for GivenNestStage {
     const ID: &'static str = "nest";
-    const REVISION: u32 = 5;
+    const REVISION: u32 = 6;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Option<NestFacts>>;
     fn parameters(&self) -> Value {

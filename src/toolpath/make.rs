@@ -197,7 +197,9 @@ impl Maker<'_> {
         // be finished from here alone; later ones meet it from the other side.
         let shift = if first { -below } else { below - LANE_OVERLAP_MM };
         let outline = &scene.outline;
-        let widest = if first { &outline.wall_z_mm } else { &outline.edge_z_mm };
+        // A nest hangs from none: its upright sides are sawn, and end where its block does.
+        let hangs = first && !plan.tabs.is_empty();
+        let widest = if hangs { &outline.wall_z_mm } else { &outline.edge_z_mm };
         let edge = || widest.iter().map(|&z| f64::from(z));
         let passed = edge().fold(f64::INFINITY, f64::min) - ball_mm;
         if passed < scene.stock_lo[2] {
