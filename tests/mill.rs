@@ -237,6 +237,22 @@ fn the_plates_axis_is_found_although_it_lies_aslant() {
 }
 
 #[test]
+fn roughed_first_a_plate_is_finished_on_a_nest_that_fits_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let came = mill("plate", &plate(), folder.path(), &["--set", "plan.order=\"rough-first\""]);
+    println!("{} {:#}", came.code, came.result["reasons"]);
+    assert!(came.code == 0 || came.code == 5, "{}", came.stderr);
+    let part = folder.path().join("plate/part-1");
+    let nest = read(&part.join("nest/nest.json"));
+    // As the part itself, within the tolerance.
+    let seat = ["seat_mm_min", "seat_mm_max"].map(|k| nest[k].as_f64().expect("a number"));
+    assert!(seat[0] > -0.0254 && seat[1] < 0.0254 && nest["faults"] == 0, "{nest}");
+    let inspection = read(&part.join("inspection/inspection.json"));
+    assert_eq!(inspection["surface"]["fraction_within_tolerance"], 1.0, "{:#}", came.result["reasons"]);
+    assert!(part.join("program/op40.ngc").is_file() && part.join("nest/op35.ngc").is_file());
+}
+
+#[test]
 fn what_no_two_sides_see_is_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
     let came = mill("bottle", &bottle(), folder.path(), &[]);
