@@ -165,7 +165,7 @@ pub struct GivenNestStage {
 
 impl Work for GivenNestStage {
     const ID: &'static str = "nest";
-    const REVISION: u32 = 6;
+    const REVISION: u32 = NestStage::REVISION;
     const NEEDS: &'static [&'static str] = &["implant", "plan", "review"];
     type Out = Vec<Option<NestFacts>>;
     fn parameters(&self) -> Value {

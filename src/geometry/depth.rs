@@ -89,21 +89,9 @@ fn places<F: Frame>(mesh: &Mesh<F>, cell_mm: f64) -> Vec<Place> {
     for t in 0..mesh.triangles.len() {
         let [a, b, c] = mesh.corners(t);
         let k = (longest_mm(&[a, b, c]) / cell_mm).ceil().max(1.0) as usize;
-        let (u, v) = ((b - a) / k as f64, (c - a) / k as f64);
         let area_mm2 = mesh.triangle_area_mm2(t) / (k * k) as f64;
         let normal = mesh.normal(t).cast();
-        for i in 0..k {
-            for j in 0..k - i {
-                let mut add = |third: f64| {
-                    let at = a + u * (i as f64 + third) + v * (j as f64 + third);
-                    out.push(Place { at: at.cast(), normal, area_mm2, inner: k > 1 });
-                };
-                add(1.0 / 3.0);
-                if i + j + 1 < k {
-                    add(2.0 / 3.0);
-                }
-            }
-        }
+        out.extend(middles([a, b, c], k).map(|at| Place { at: at.cast(), normal, area_mm2, inner: k > 1 }));
     }
     out
 }
@@ -251,7 +239,18 @@ impl<'a> Map<'a> {
     }
 }
 
-fn longest_mm([a, b, c]: &[Vector3<f64>; 3]) -> f64 {
+/// Middles of the `k²` alike pieces of a facet: in each row the upright ones, and those upside down between them.
+pub fn middles([a, b, c]: [Vector3<f64>; 3], k: usize) -> impl Iterator<Item = Vector3<f64>> {
+    let (u, v) = ((b - a) / k as f64, (c - a) / k as f64);
+    let piece = move |i: usize, j: usize| {
+        let thirds = if i + j + 1 < k { &[1.0 / 3.0, 2.0 / 3.0][..] } else { &[1.0 / 3.0] };
+        thirds.iter().map(move |third| a + u * (i as f64 + third) + v * (j as f64 + third))
+    };
+    (0..k).flat_map(move |i| (0..k - i).flat_map(move |j| piece(i, j)))
+}
+
+/// Longest edge of a facet.
+pub fn longest_mm([a, b, c]: &[Vector3<f64>; 3]) -> f64 {
     (b - a).norm().max((c - b).norm()).max((a - c).norm())
 }
 

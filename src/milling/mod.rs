@@ -324,11 +324,12 @@ fn check_job(job: &Job) -> Result<(), MillingError> {
             && t.left_on_mm.is_none_or(|l| l.iter().all(|[from, to]| from <= to && (to - from).is_finite())))
         {
             return bad(format!(
-                "tab {} lies at {:?} mm, outward along {:?} and {} mm wide: state a finite place, a direction of length 1, a width over 0 and, if at all, what is left on as three pairs, from no more than to",
+                "tab {} lies at {:?} mm, outward along {:?}, {} mm wide, left on within {:?} mm: state a finite place, a direction of length 1, a width over 0 and, if at all, what is left on as three pairs, from no more than to",
                 k + 1,
                 t.centre_part_mm,
                 t.outward_xy,
-                t.width_mm
+                t.width_mm,
+                t.left_on_mm
             ));
         }
     }

@@ -7,6 +7,11 @@
 /// A corner of a triangle, mm.
 pub type P3 = [f64; 3];
 
+/// From place to place, mm.
+pub(super) fn far_mm(a: &P3, b: &P3) -> f64 {
+    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
+}
+
 /// The end of a cutter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cutter {

@@ -1,11 +1,12 @@
-//! Where the finishing passes leave material on beside the tabs: the extent of each tab's fillets, for the judge and the sheet.
+//! Where the finishing passes leave material on beside the tabs: the extent of each tab's fillets, for the judge.
 //!
 //! **Method** The facets of the body about a tab are cut into pieces of a fifth of a millimetre; each piece's middle is measured
 //! against the balls that passed it, as for the repair (`residual`).
 
+use crate::geometry::depth::{longest_mm, middles};
 use crate::model::{Implant, JobTab, Mesh, Operation, Part, Plan};
 
-use super::cutter::P3;
+use super::cutter::{P3, far_mm};
 use super::repair::segments;
 use super::residual::Swept;
 
@@ -14,7 +15,7 @@ use super::residual::Swept;
 const LEFT_ON_MM: f64 = 0.02;
 /// Stock beyond this is not told apart, mm.
 const LIMIT_MM: f64 = 0.05;
-/// Pieces of the facets have sides no longer than this, mm: any place lies within 0.12 of a piece's middle, and the judge allows 0.3.
+/// Pieces of the facets have sides no longer than this, mm: any place lies within 0.14 of a piece's middle, and the judge allows 0.3.
 const PIECE_MM: f64 = 0.2;
 /// A fillet ends no farther beside the tab than the ball's diameter and this, mm, and no farther inwards than its radius and this: where
 /// the rim is hollow it is longer than the radius, on a real plate by 0.7.
@@ -49,11 +50,11 @@ pub fn left_on_at_tabs(
     let near = |p: P3, mm: f64| {
         tabs.iter().zip(&reach_mm).any(|(t, reach)| far_mm(&p, &t.centre_part_mm) <= reach + mm)
     };
-    let mut places = pieces(&implant.body, &near);
-    places.retain(|(p, _)| tab_of(*p).is_some());
+    let places = pieces(&implant.body, &near).into_iter();
+    let (of, places): (Vec<usize>, Vec<(P3, P3)>) =
+        places.filter_map(|place| Some((tab_of(place.0)?, place))).unzip();
     let left = swept.over(&places, LEFT_ON_MM, LIMIT_MM);
-    for ((p, _), _) in places.iter().zip(left).filter(|(_, s)| *s > LEFT_ON_MM) {
-        let Some(k) = tab_of(*p) else { continue };
+    for ((k, (p, _)), _) in of.into_iter().zip(&places).zip(left).filter(|(_, s)| *s > LEFT_ON_MM) {
         let d = tabs[k].from_middle_mm(*p);
         let held = out[k].get_or_insert(d.map(|x| [x, x]));
         for (range, x) in held.iter_mut().zip(d) {
@@ -63,34 +64,16 @@ pub fn left_on_at_tabs(
     out
 }
 
-fn far_mm(a: &P3, b: &P3) -> f64 {
-    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
-}
-
 /// Middles of pieces of the facets that may have one where it is wanted, by a corner and how far from it, each with the facet's normal.
 fn pieces(body: &Mesh<Part>, wanted: &dyn Fn(P3, f64) -> bool) -> Vec<(P3, P3)> {
     let mut out = Vec::new();
     for t in 0..body.triangles.len() {
-        let c = body.corners(t).map(|c| [c.x, c.y, c.z]);
-        let longest = far_mm(&c[0], &c[1]).max(far_mm(&c[1], &c[2])).max(far_mm(&c[2], &c[0]));
-        if !wanted(c[0], longest) {
-            continue;
-        }
-        let normal = body.normal(t).into();
-        let n = (longest / PIECE_MM).ceil().max(1.0) as usize;
-        // Barycentric thirds: upright pieces, and those upside down between them.
-        for i in 0..n {
-            for j in 0..n - i {
-                let mut push = |third: f64| {
-                    let (u, v) = ((i as f64 + third) / n as f64, (j as f64 + third) / n as f64);
-                    let at = |k: usize| c[0][k] + u * (c[1][k] - c[0][k]) + v * (c[2][k] - c[0][k]);
-                    out.push((std::array::from_fn(at), normal));
-                };
-                push(1.0 / 3.0);
-                if i + j + 1 < n {
-                    push(2.0 / 3.0);
-                }
-            }
+        let corners = body.corners(t);
+        let longest = longest_mm(&corners);
+        if wanted(corners[0].into(), longest) {
+            let normal = body.normal(t).into();
+            let k = (longest / PIECE_MM).ceil().max(1.0) as usize;
+            out.extend(middles(corners, k).map(|p| (p.into(), normal)));
         }
     }
     out

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::cutter::P3;
+use super::cutter::{P3, far_mm};
 use super::pass::{Line, smooth};
 use super::scallop::Front;
 
@@ -60,7 +60,7 @@ pub fn uncovered(front: &Front, lines: &[Line], spacing_mm: f64) -> Vec<Line> {
         let p = open[k].1;
         marked.push(p);
         for (q, done) in open[k..].iter().zip(&mut passed[k..]) {
-            *done |= gap(&q.1, &p) < APART * spacing_mm;
+            *done |= far_mm(&q.1, &p) < APART * spacing_mm;
         }
     }
     joined(marked, JOINED * spacing_mm)
@@ -80,7 +80,7 @@ fn joined(places: Vec<P3>, reach_mm: f64) -> Vec<Line> {
                 let next = left
                     .iter()
                     .enumerate()
-                    .filter_map(|(n, p)| p.map(|p| (gap(&p, &end), n)))
+                    .filter_map(|(n, p)| p.map(|p| (far_mm(&p, &end), n)))
                     .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
                 match next {
                     Some((far, n)) if far <= reach_mm => chain.extend(left[n].take()),
@@ -98,10 +98,6 @@ fn joined(places: Vec<P3>, reach_mm: f64) -> Vec<Line> {
         out.push(Line { points: smooth(&line, SMOOTH_STEP_MM), closed: false });
     }
     out
-}
-
-fn gap(a: &P3, b: &P3) -> f64 {
-    (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Segments of lines lifted to the surface, in cells.
