@@ -7,6 +7,8 @@ use crate::geometry::outline::signed_distance_to_outline_mm;
 use crate::model::*;
 
 mod shop;
+mod tabs;
+mod tools;
 mod visible;
 
 pub(crate) fn peek_params() -> PlanParams {
@@ -147,53 +149,6 @@ fn the_blank_holds_the_part_with_lane_and_frame_around_it() {
 }
 
 #[test]
-fn tabs_sit_on_the_rim_below_its_outer_edge_no_further_apart_than_the_pitch() {
-    for (part, params, thick) in [
-        (dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), peek_params(), 2.0),
-        (dome_plate(20.0, 15.0, 60.0, 4.0, "peek"), peek_params(), 2.0),
-        (dome_plate(35.0, 30.0, 80.0, 1.5, "ti-6al-4v-eli"), titanium_params(), 1.0),
-    ] {
-        let plan = plan_part(&part, &shipped_shop().unwrap(), &params).unwrap();
-        let outline = outline_xy(&part.body, 0.2);
-        assert!(plan.tabs.len() >= 4);
-        for t in &plan.tabs {
-            let [x, y, z] = t.centre.mm;
-            assert!(signed_distance_to_outline_mm(&outline, [x, y]).abs() < 0.15, "on the outline");
-            assert!((t.outward_xy[0].hypot(t.outward_xy[1]) - 1.0).abs() < 1e-9);
-            assert!(x * t.outward_xy[0] + y * t.outward_xy[1] > 0.0, "away from the part");
-            assert!(z > t.z_min_mm && z < t.z_max_mm);
-            let height = t.z_max_mm - t.z_min_mm;
-            assert!(height <= thick + 1e-9 && height >= 0.6 - 1e-9, "{height}");
-            // Every outer rim vertex within the tab's width lies at least the recess above the tab.
-            for v in &part.body.vertices {
-                let along = -(v[0] - x) * t.outward_xy[1] + (v[1] - y) * t.outward_xy[0];
-                let out = (v[0] - x) * t.outward_xy[0] + (v[1] - y) * t.outward_xy[1];
-                let near = along.abs() < 3.0 && out.abs() < 1.0 && v[2] > z;
-                if near && signed_distance_to_outline_mm(&outline, [v[0], v[1]]).abs() < 0.05 {
-                    // 0.05 mm: the step in z by which the rim is measured.
-                    assert!(v[2] - t.z_max_mm >= 0.3 - 0.051, "{} above {}", v[2], t.z_max_mm);
-                }
-            }
-        }
-        // The chord between neighbours is no longer than the way along the rim.
-        let mut pitch: f64 = 0.0;
-        let along = |k: usize| {
-            let p = &plan.tabs;
-            let mut sorted: Vec<&Tab> = p.iter().collect();
-            sorted.sort_by(|a, b| {
-                a.centre.mm[1].atan2(a.centre.mm[0]).total_cmp(&b.centre.mm[1].atan2(b.centre.mm[0]))
-            });
-            sorted[k % p.len()].centre.mm
-        };
-        for k in 0..plan.tabs.len() {
-            let (a, b) = (along(k), along(k + 1));
-            pitch = pitch.max((a[0] - b[0]).hypot(a[1] - b[1]));
-        }
-        assert!(pitch <= 40.0, "chord between neighbouring tabs {pitch}");
-    }
-}
-
-#[test]
 fn the_setups_look_at_the_two_sides_from_the_blanks_top_face() {
     let (_, plan) = peek_plan();
     let [op10, op20] = &plan.setups[..] else { panic!("two setups") };
@@ -234,63 +189,6 @@ fn nothing_that_holds_the_blank_stands_in_the_lane_or_above_the_blank() {
         }
     }
     assert_ne!(plan.pins[0].diameter_mm, plan.pins[1].diameter_mm);
-}
-
-#[test]
-fn tools_have_their_roles_and_the_job_lists_each_once() {
-    let (_, plan) = peek_plan();
-    assert_eq!(plan.tools["rough"].kind, ToolKind::Flat);
-    assert_eq!(plan.tools["finish"].kind, ToolKind::Ball);
-    assert_eq!(plan.tools["rim"].diameter_mm, 3.0);
-    assert_eq!(plan.tools["drill"].diameter_mm, 2.0);
-    let program = |n: u32| Program {
-        file: format!("op{n}.ngc"),
-        dialect: Dialect::Haas,
-        setup: n,
-        text: String::new(),
-    };
-    let job = job_of(&plan, &[program(10), program(20)], &[]);
-    assert_eq!(job.program.len(), 2);
-    assert!(job.tool.windows(2).all(|w| w[0].number < w[1].number));
-    // The job's file is TOML: it must survive it.
-    let back: Job = toml::from_str(&toml::to_string(&job).unwrap()).unwrap();
-    assert_eq!(back.stock, job.stock);
-    assert_eq!(back.tool, job.tool);
-}
-
-#[test]
-fn a_second_mill_for_roughing_is_there_where_it_is_listed_and_must_be_thinner() {
-    #[derive(serde::Deserialize)]
-    struct File {
-        plan: PlanParams,
-    }
-    let with = |rest: &str| {
-        let text = include_str!("params-peek.toml");
-        let text = text.replace("rest_tools = []", &format!("rest_tools = {rest}"));
-        toml::from_str::<File>(&text).expect("a valid table").plan
-    };
-    let (part, shop) = (dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), shipped_shop().unwrap());
-    assert!(!peek_plan().1.tools.contains_key("rest"));
-    let plan = plan_part(&part, &shop, &with("[4, 5]")).unwrap();
-    assert_eq!((plan.tools["rest"].kind, plan.tools["rest"].diameter_mm), (ToolKind::Flat, 6.0));
-    let message = plan_part(&part, &shop, &with("[2]")).unwrap_err().to_string();
-    assert!(message.contains("plan.rest_tools") && message.contains("8 mm"), "{message}");
-    let message = plan_part(&part, &shop, &with("[11]")).unwrap_err().to_string();
-    assert!(message.contains("plan.rest_tools"), "{message}");
-}
-
-#[test]
-fn a_ball_for_corners_is_planned_only_where_listed_and_smaller_than_the_rims() {
-    let (part, plan) = peek_plan();
-    assert!(!plan.tools.contains_key("pencil"));
-    let planned = |tools: &[u32]| {
-        let params = with(&peek_params(), |p| p.pencil_tools = tools.to_vec());
-        plan_part(&part, &shipped_shop().unwrap(), &params).unwrap()
-    };
-    // T11 is D6, T41 D2 by 10 mm, T42 D2 by 16 mm: neither reaches down the lane, so the longer one is taken.
-    let plan = planned(&[11, 41, 42]);
-    assert_eq!((plan.tools["pencil"].number, plan.tools["pencil"].diameter_mm), (42, 2.0));
-    assert!(!planned(&[11]).tools.contains_key("pencil"));
 }
 
 #[test]
@@ -379,28 +277,6 @@ fn the_order_follows_from_what_the_plate_bends() {
     assert!(soft.nest.is_some() && soft.rough_allowance_mm == 0.9);
 }
 
-#[test]
-fn a_ball_that_bends_too_far_gives_way_to_a_thicker_one_that_fits() {
-    let shop = shipped_shop().unwrap();
-    let finish =
-        |part: &Implant, params: &PlanParams| plan_part(part, &shop, params).unwrap().tools["finish"].clone();
-    let shallow = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    assert_eq!(finish(&shallow, &peek_params()).number, 11, "the first listed bends little enough");
-    let stiffer = finish(&shallow, &with(&peek_params(), |p| p.tool_bend_um_max = 0.8));
-    assert!(stiffer.diameter_mm >= 8.0, "{stiffer:?}");
-    // 23 mm of sagitta: D6 must stick out 45 mm and bends 2.9 um, D8 at 50 mm 1.6.
-    let deep = dome_plate(45.0, 40.0, 55.0, 4.0, "peek");
-    let chosen = finish(&deep, &with(&peek_params(), |p| p.tool_bend_um_max = 2.0));
-    assert!(chosen.diameter_mm >= 8.0 && chosen.stick_out_mm >= 40.0, "{chosen:?}");
-    // A bowl of 4.5 mm radius lets in no ball of 5, and D6 stays.
-    let only = with(&peek_params(), |p| {
-        p.tool_bend_um_max = 0.1;
-        p.finish_tools = vec![11, 17];
-    });
-    assert_eq!(finish(&dimpled_plate(4.5), &only).number, 11);
-    assert_eq!(finish(&dimpled_plate(7.0), &only).number, 17);
-}
-
 /// A flat plate, 60 mm wide and 6 thick, with a round bowl of this radius, 2 mm deep, in its upper face.
 fn dimpled_plate(bowl_mm: f64) -> Implant {
     turned_plate(bowl_mm, &[(29.7, 0.0)])
@@ -454,133 +330,6 @@ fn turned_plate(bowl_mm: f64, wall: &[(f64, f64)]) -> Implant {
 }
 
 #[test]
-fn tabs_grow_with_the_force_and_the_softness_of_the_material() {
-    let shop = shipped_shop().unwrap();
-    let part = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    let two = |p: &mut PlanToml| {
-        p.order = Order::TwoSetups;
-        p.tab_thickness_mm_min = 0.3;
-    };
-    let thick = |params: &PlanParams| {
-        let plan = plan_part(&part, &shop, params).unwrap();
-        (plan.tabs[0].z_max_mm - plan.tabs[0].z_min_mm, plan)
-    };
-    let (t, plan) = thick(&with(&peek_params(), two));
-    // t = ∛(3·F·L³/(E·w·n·δ)) by hand, with the force of the review.
-    let force = |role: &str| {
-        crate::geometry::bending::finishing_force_n(&plan.material, &plan.tools[role], 0.26, 0.008)
-    };
-    let by_hand = (3.0 * force("finish").max(force("rim")) * 1000.0
-        / (3600.0 * 7.0 * plan.tabs.len() as f64 * 0.95 * 0.010))
-        .cbrt();
-    assert!((t - by_hand).abs() < 1e-9 && t > 1.2 && t < 2.0, "{t} {by_hand}");
-    // A lighter skin pushes less, and less tab holds it.
-    let (light, _) = thick(&with(&peek_params(), |p| {
-        two(p);
-        p.finish_skin_mm = 0.13;
-    }));
-    assert!(light < 0.95 * t, "{light}");
-    // Not thicker than allowed: more tabs instead.
-    let (thin, more) = thick(&with(&peek_params(), |p| {
-        two(p);
-        p.tab_thickness_mm = 1.45;
-    }));
-    assert!(thin <= 1.45 + 1e-9 && more.tabs.len() > plan.tabs.len());
-}
-
-#[test]
-fn no_tab_stands_at_a_screw_at_the_text_or_on_the_brow_where_there_is_another_place() {
-    let shop = shipped_shop().unwrap();
-    let plain = dome_plate(32.0, 26.0, 80.0, 4.0, "peek");
-    let before = plan_part(&plain, &shop, &peek_params()).unwrap();
-    let at = before.tabs[0].centre.mm;
-    let near = |plan: &Plan, p: [f64; 3]| {
-        plan.tabs
-            .iter()
-            .map(|t| (t.centre.mm[0] - p[0]).hypot(t.centre.mm[1] - p[1]))
-            .fold(f64::INFINITY, f64::min)
-    };
-    let site = |p: [f64; 3]| FixationSite {
-        site: 1,
-        bone_lps_mm: Point::new([1.1 * p[0], 1.1 * p[1], p[2]]),
-        axis_lps: Dir::new([0.0, 0.0, 1.0]),
-        implant_lps_mm: Some(Point::new([0.8 * p[0], 0.8 * p[1], p[2]])),
-        implant_thickness_mm: 4.0,
-        bone_thickness_mm: 5.0,
-        bone_edge_mm: 6.0,
-        sinus_mm: None,
-        midline_mm: 30.0,
-        transverse_sinus_mm: None,
-        screw_mm: 4.0,
-        implant_screw_mm: Some(3.0),
-    };
-    // A plate across the rim where a tab stood: 5 mm and half a tab.
-    let mut screwed = plain.clone();
-    screwed.facts.fixation.sites = vec![site(at)];
-    let plan = plan_part(&screwed, &shop, &peek_params()).unwrap();
-    assert!(near(&plan, at) > 8.5 - 0.6, "{}", near(&plan, at));
-    assert!(plan.findings.iter().all(|f| f.id != "tab-site"));
-    // Text along a stretch of rim longer than a tab has play: the spacing gives way.
-    let mut marked = plain.clone();
-    let stroke: Vec<Point<Patient>> = (-12..=12)
-        .map(|k| {
-            let a = f64::from(k).to_radians();
-            Point::new([29.0 * a.cos(), 23.5 * a.sin(), at[2]])
-        })
-        .collect();
-    marked.facts.marking = Some(MarkingFacts {
-        lines: vec!["A".into()],
-        face: "outer".into(),
-        arrow: "cranial".into(),
-        letter_mm: 3.0,
-        depth_mm: 0.15,
-        groove: None,
-        up_lps: Dir::new([0.0, 1.0, 0.0]),
-        right_lps: Dir::new([1.0, 0.0, 0.0]),
-        strokes_lps_mm: vec![stroke.clone()],
-    });
-    let plan = plan_part(&marked, &shop, &peek_params()).unwrap();
-    for q in &stroke {
-        assert!(near(&plan, q.mm) > 8.5 - 0.6, "{:?}", q.mm);
-    }
-    assert!(plan.findings.iter().all(|f| f.id != "tab-site"), "{:#?}", plan.findings);
-    // Sites all round leave no room: said, and planned nevertheless.
-    let mut full = plain.clone();
-    full.facts.fixation.sites = (0..36)
-        .map(|k| {
-            let a = TAU * f64::from(k) / 36.0;
-            site([32.0 * a.cos(), 26.0 * a.sin(), at[2]])
-        })
-        .collect();
-    let plan = plan_part(&full, &shop, &peek_params()).unwrap();
-    assert!(plan.tabs.len() >= 5 && plan.findings.iter().any(|f| f.id == "tab-site"));
-    // A forehead: part +z anterior, part −y caudal. The rim at −y looks down at the orbit.
-    let mut forehead = plain.clone();
-    forehead.part_from_patient = Pose::from_axes(
-        Dir::new([1.0, 0.0, 0.0]),
-        Dir::new([0.0, 0.0, 1.0]),
-        Dir::new([0.0, -1.0, 0.0]),
-        Point::new([0.0; 3]),
-    );
-    let down = |plan: &Plan| plan.tabs.iter().filter(|t| t.outward_xy[1] < -0.5).count();
-    assert!(down(&before) > 0, "the even round has tabs there");
-    let plan = plan_part(&forehead, &shop, &peek_params()).unwrap();
-    // 2·60° of an ellipse's lower side are some 60 mm, more than a pitch: it cannot be kept off whole, and is said.
-    assert!(down(&plan) <= down(&before) && plan.findings.iter().any(|f| f.id == "tab-site"));
-}
-
-#[test]
-fn a_hole_without_a_drill_and_a_material_without_an_entry_are_refused() {
-    let shop = shipped_shop().unwrap();
-    let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
-    part.holes[0].diameter_mm = 2.3;
-    assert!(matches!(plan_part(&part, &shop, &peek_params()), Err(PlanError::NoDrill { number: 1, .. })));
-    part.holes.clear();
-    part.facts.material = "wood".into();
-    assert!(matches!(plan_part(&part, &shop, &peek_params()), Err(PlanError::Unknown { .. })));
-}
-
-#[test]
 fn an_open_mesh_is_refused() {
     let mut part = dome_plate(20.0, 15.0, 60.0, 4.0, "peek");
     part.body.triangles.pop();
@@ -588,18 +337,6 @@ fn an_open_mesh_is_refused() {
         plan_part(&part, &shipped_shop().unwrap(), &peek_params()),
         Err(PlanError::Mesh { .. })
     ));
-}
-
-#[test]
-fn a_deep_dome_without_a_long_tool_is_stopped_not_shortened() {
-    let mut shop = shipped_shop().unwrap();
-    for t in &mut shop.tools {
-        t.stick_out_mm = t.stick_out_mm.min(12.0);
-        t.flute_length_mm = t.flute_length_mm.min(10.0);
-    }
-    let plan = plan_part(&dome_plate(32.0, 26.0, 80.0, 4.0, "peek"), &shop, &peek_params()).unwrap();
-    let reach: Vec<_> = plan.findings.iter().filter(|f| f.id == "tool-reach").collect();
-    assert!(!reach.is_empty() && reach.iter().all(|f| f.severity == Severity::Stop && f.measured > f.limit));
 }
 
 #[test]

@@ -2,17 +2,25 @@
 //!
 //! Shares no code with `milling` and `inspect`: own reader, own forms. Deviation is seen along the normal of each of
 //! the design's samples: from there outwards the line first meets some tool (material left on), or the sample lies in
-//! one (a gouge); beside an edge along the normals of both faces. Collisions are those of the plainest kind, on columns 0.4 mm apart and with 0.05 mm to spare.
+//! one (a gouge); beside an edge along the normals of both faces. Collisions are those of the plainest kind, on columns 0.4 mm apart and with 0.05 mm to
+//! spare (`collision`).
 //! The sampler may know the sound programs, so that only motions that a fault changed are walked again; the judge may
 //! not.
+
+#[path = "collision.rs"]
+mod collision;
+#[path = "form.rs"]
+mod form;
 
 use std::collections::HashMap;
 
 use osteomill::milling::ProgramText;
-use osteomill::model::{Job, Mesh, Part, Point, Tool, ToolKind};
+use osteomill::model::{Job, Mesh, Part, Point, ToolKind};
 use rayon::prelude::*;
 
 use super::reader::{Motion, read};
+use collision::collision;
+use form::{Form, dot, length};
 
 /// Distance between places of the tool, and between samples of the design, mm.
 const STEP_MM: f64 = 0.02;
@@ -27,10 +35,6 @@ const CELL_MM: f64 = 0.5;
 /// Faces that meet under more than 37° make an edge; beside it both normals count, mm.
 const EDGE_MM: f64 = 0.4;
 const EDGE_COSINE: f64 = 0.8;
-/// Columns of the stock and steps of the tool over them, mm; and how deep a collision must be to be told.
-const COLUMN_MM: f64 = 0.4;
-const STRIDE_MM: f64 = 0.2;
-const SPARE_MM: f64 = 0.05;
 
 type V = [f64; 3];
 
@@ -38,118 +42,6 @@ type V = [f64; 3];
 struct Sample {
     p: V,
     n: V,
-}
-
-/// Where a line through the tool begins and ends in it.
-type Stretch = Option<(f64, f64)>;
-
-/// A tool as a body of revolution without end upwards; `z` up the tool.
-#[derive(Clone, Copy)]
-struct Form {
-    kind: ToolKind,
-    r: f64,
-    /// Tangent of half the point's angle.
-    point: f64,
-}
-
-impl Form {
-    fn of(tool: &Tool) -> Self {
-        Self {
-            kind: tool.kind,
-            r: tool.diameter_mm / 2.0,
-            point: (tool.point_angle_deg.to_radians() / 2.0).tan(),
-        }
-    }
-
-    /// Height of the end above the tip at this distance from the axis.
-    fn end(&self, rho: f64) -> f64 {
-        match self.kind {
-            ToolKind::Ball => self.r - (self.r * self.r - rho * rho).max(0.0).sqrt(),
-            ToolKind::Drill | ToolKind::Chamfer => rho / self.point,
-            _ => 0.0,
-        }
-    }
-
-    /// The line `q + t n` in the tool whose tip is the origin.
-    fn stretch(&self, q: V, n: V) -> Stretch {
-        match self.kind {
-            ToolKind::Ball => {
-                let c = [q[0], q[1], q[2] - self.r];
-                let ball = roots(1.0, dot(c, n), dot(c, c) - self.r * self.r);
-                match (ball, upright(c, n, self.r)) {
-                    (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                    (a, b) => a.or(b),
-                }
-            }
-            ToolKind::Drill | ToolKind::Chamfer => self.searched(q, n),
-            _ => upright(q, n, self.r),
-        }
-    }
-
-    /// By trial: the deepest place within reach, then halving. Only for points.
-    fn searched(&self, q: V, n: V) -> Stretch {
-        let out = |t: f64| {
-            let p = [q[0] + t * n[0], q[1] + t * n[1], q[2] + t * n[2]];
-            let rho = length(p[0], p[1]);
-            (rho - self.r).max(self.end(rho) - p[2])
-        };
-        let span = 1.0;
-        let tried = (0..=200).map(|i| span * (f64::from(i) / 100.0 - 1.0));
-        let deepest = tried.min_by(|a, b| out(*a).total_cmp(&out(*b)))?;
-        if out(deepest) > 0.0 {
-            return None;
-        }
-        let edge = |mut inside: f64, mut outside: f64| {
-            if out(outside) <= 0.0 {
-                return outside;
-            }
-            for _ in 0..40 {
-                let middle = 0.5 * (inside + outside);
-                if out(middle) <= 0.0 { inside = middle } else { outside = middle }
-            }
-            inside
-        };
-        Some((edge(deepest, -span), edge(deepest, span)))
-    }
-}
-
-fn dot(a: V, b: V) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-/// Takes a quarter of `hypot`'s time; nothing here is so long or short that squares overflow.
-fn length(x: f64, y: f64) -> f64 {
-    (x * x + y * y).sqrt()
-}
-
-/// Between the roots of `a t² + 2 b t + c`.
-fn roots(a: f64, b: f64, c: f64) -> Stretch {
-    let d = b * b - a * c;
-    (d > 0.0).then(|| ((-b - d.sqrt()) / a, (-b + d.sqrt()) / a))
-}
-
-/// The line within an upright cylinder above height 0.
-fn upright(q: V, n: V, r: f64) -> Stretch {
-    let (a, b, c) = (n[0] * n[0] + n[1] * n[1], q[0] * n[0] + q[1] * n[1], q[0] * q[0] + q[1] * q[1] - r * r);
-    let round = if a > 1e-12 {
-        roots(a, b, c)?
-    } else if c < 0.0 {
-        (-1e3, 1e3)
-    } else {
-        return None;
-    };
-    let level = if n[2].abs() < 1e-12 {
-        if q[2] < 0.0 {
-            return None;
-        }
-        (-1e3, 1e3)
-    } else if n[2] > 0.0 {
-        (-q[2] / n[2], 1e3)
-    } else {
-        (-1e3, -q[2] / n[2])
-    };
-    let both = (round.0.max(level.0), round.1.min(level.1));
-    (both.0 < both.1).then_some(both)
 }
 
 /// What makes a motion the same: program, tool, side, places in nanometres.
@@ -513,117 +405,4 @@ fn walks(programs: &[ProgramText], job: &Job) -> (Vec<Walk>, Vec<(usize, u32, St
         refused.extend(read.refused.into_iter().map(|(line, why)| (number, line, why)));
     }
     (walks, refused)
-}
-
-/// The stock as columns, milled in order; the first collision.
-fn collision(walks: &[Walk], forms: &HashMap<u32, Form>, job: &Job) -> Option<String> {
-    let (lo, hi) = (job.stock.min_mm.mm, job.stock.max_mm.mm);
-    let n = [0, 1].map(|a| ((hi[a] - lo[a]) / COLUMN_MM).round() as usize);
-    // Heights on both sides, each upwards to its own tool.
-    let mut top = [vec![hi[2]; n[0] * n[1]], vec![-lo[2]; n[0] * n[1]]];
-    let at = |a: usize, k: usize| lo[a] + (k as f64 + 0.5) * COLUMN_MM;
-    for w in walks {
-        let (Some(form), Some(tool)) = (forms.get(&w.tool), job.tool.iter().find(|t| t.number == w.tool))
-        else {
-            continue;
-        };
-        let side = usize::from(w.up < 0.0);
-        let blank_top = if side == 0 { hi[2] } else { -lo[2] };
-        let setup = job.program[w.program].setup;
-        let mut met: Option<&str> = None;
-        let over = |tip: V, r: f64, each: &mut dyn FnMut(usize, f64)| {
-            let range = |a: usize| {
-                let first = ((tip[a] - r - lo[a]) / COLUMN_MM - 0.5).ceil().max(0.0) as usize;
-                let last = ((tip[a] + r - lo[a]) / COLUMN_MM - 0.5).floor() + 1.0;
-                first..(last.max(0.0) as usize).min(n[a])
-            };
-            for j in range(1) {
-                for i in range(0) {
-                    let rho = length(at(0, i) - tip[0], at(1, j) - tip[1]);
-                    if rho < r {
-                        each(j * n[0] + i, rho);
-                    }
-                }
-            }
-        };
-        let mut look = |tip: V, cuts: bool| {
-            let tip = [tip[0], tip[1], w.up * tip[2]];
-            for f in job.fixture.iter().filter(|f| f.setups.contains(&setup)) {
-                let (flo, fhi) = (f.body.min_mm.mm, f.body.max_mm.mm);
-                let off = |a: usize| (flo[a] - tip[a]).max(tip[a] - fhi[a]).max(0.0);
-                let (rho, high) = (length(off(0), off(1)), if side == 0 { fhi[2] } else { -flo[2] });
-                let bodies = [
-                    (form.r, if rho < form.r { form.end(rho) } else { 0.0 }),
-                    (tool.shank_diameter_mm / 2.0, tool.flute_length_mm),
-                    (tool.holder_diameter_mm / 2.0, tool.stick_out_mm),
-                ];
-                if bodies.iter().any(|(r, z)| rho < r - SPARE_MM && tip[2] + z < high - SPARE_MM) {
-                    met = met.or(Some("a fixture"));
-                }
-            }
-            if tip[2] >= blank_top {
-                return;
-            }
-            for (r, z, what) in [
-                (tool.shank_diameter_mm / 2.0, tool.flute_length_mm, "the shank in stock"),
-                (tool.holder_diameter_mm / 2.0, tool.stick_out_mm, "the holder in stock"),
-            ] {
-                // What the cutter itself passes over is gone before.
-                if tip[2] + z < blank_top - SPARE_MM && r > form.r {
-                    over(tip, r - SPARE_MM, &mut |c, rho| {
-                        let thick = top[0][c] + top[1][c] > SPARE_MM;
-                        if rho > form.r + SPARE_MM && thick && top[side][c] > tip[2] + z + SPARE_MM {
-                            met = met.or(Some(what));
-                        }
-                    });
-                }
-            }
-            if w.rapid {
-                over(tip, form.r - SPARE_MM, &mut |c, rho| {
-                    let z = tip[2] + form.end(rho);
-                    let bottom = -top[1 - side][c];
-                    if top[side][c] - z.max(bottom) > SPARE_MM {
-                        met = met.or(Some("a rapid through stock"));
-                    }
-                });
-            }
-            if cuts {
-                over(tip, form.r, &mut |c, rho| {
-                    let z = tip[2] + form.end(rho);
-                    top[side][c] = top[side][c].min(z);
-                });
-            }
-        };
-        if w.rapid
-            && let [from, to] = w.places[..]
-        {
-            for p in dog_leg(from, to, job.machine.rapid_mm_per_min) {
-                look(p, false);
-            }
-        }
-        w.steps(STRIDE_MM, |tip| look(tip, true));
-        if let Some(what) = met {
-            return Some(format!("{what}: program {} line {}", w.program, w.line));
-        }
-    }
-    None
-}
-
-/// Places of a rapid whose axes each run at their own speed; none where it runs along one axis.
-fn dog_leg(from: V, to: V, speed: [f64; 3]) -> Vec<V> {
-    let time: V = std::array::from_fn(|a| (to[a] - from[a]).abs() / speed[a]);
-    if time.iter().filter(|t| **t > 0.0).count() < 2 {
-        return Vec::new();
-    }
-    let whole = time.iter().copied().fold(0.0, f64::max);
-    let length = (0..3).map(|a| (to[a] - from[a]).powi(2)).sum::<f64>().sqrt();
-    let n = (1.5 * length / STRIDE_MM).ceil() as usize;
-    (0..=n)
-        .map(|i| {
-            let now = whole * i as f64 / n as f64;
-            std::array::from_fn(|a| {
-                if time[a] <= now { to[a] } else { from[a] + (to[a] - from[a]) * now / time[a] }
-            })
-        })
-        .collect()
 }
